@@ -1,0 +1,94 @@
+/**
+ * The arrows of the house: a room may import only from the rooms below it, and only through their `index.ts`.
+ * Top to bottom: main → app → faces → comfy → storage → config. Inside comfy: jobs → backends → client → workflow.
+ */
+const faces = 'generate|files|health|openapi|problem';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphan-import', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'rooms-through-their-door',
+      comment: 'Another room is entered through its index.ts only.',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/' },
+      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$'] },
+    },
+    {
+      name: 'config-is-a-leaf',
+      severity: 'error',
+      from: { path: '^src/config/' },
+      to: { path: '^src/(?!config/)' },
+    },
+    {
+      name: 'storage-knows-nothing-of-comfyui',
+      severity: 'error',
+      from: { path: '^src/storage/' },
+      to: { path: '^src/(?!storage/|config/)' },
+    },
+    {
+      name: 'engine-imports-nothing-from-the-faces',
+      severity: 'error',
+      from: { path: '^src/comfy/' },
+      to: { path: '^src/(?!comfy/|storage/|config/)' },
+    },
+    {
+      name: 'a-face-talks-to-comfy-service-only',
+      comment: 'Faces may share the problem room; nothing else of each other.',
+      severity: 'error',
+      from: { path: `^src/(${faces})/` },
+      to: { path: `^src/(${faces})/`, pathNot: ['^src/$1/', '^src/problem/'] },
+    },
+    {
+      name: 'client-is-the-ground-floor',
+      severity: 'error',
+      from: { path: '^src/comfy/client/' },
+      to: { path: '^src/comfy/(?!client/|workflow/|comfy\\.error\\.ts)' },
+    },
+    {
+      name: 'backends-do-not-know-jobs',
+      severity: 'error',
+      from: { path: '^src/comfy/backends/' },
+      to: { path: '^src/comfy/(?!backends/|client/|workflow/|comfy\\.error\\.ts)' },
+    },
+    {
+      name: 'jobs-do-not-know-the-service',
+      severity: 'error',
+      from: { path: '^src/comfy/jobs/' },
+      to: { path: '^src/comfy/(comfy\\.(service|module))' },
+    },
+    {
+      name: 'workflow-is-pure',
+      severity: 'error',
+      from: { path: '^src/comfy/workflow/' },
+      to: { path: '^src/', pathNot: ['^src/comfy/workflow/', '^src/comfy/comfy\\.error\\.ts$'] },
+    },
+    {
+      name: 'production-needs-no-tests',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(test|bench)/|\\.spec' },
+    },
+    {
+      name: 'no-dev-dependency-in-production',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'the-stand-ins-share-no-code-with-us',
+      comment: 'A stand-in that imported our parser could not catch its mistakes.',
+      severity: 'error',
+      from: { path: '^test/(comfyui|oss)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/|ali-oss' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

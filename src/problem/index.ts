@@ -1,0 +1,2 @@
+export { PROBLEMS, type ProblemCode } from './problem.table.js';
+export { ProblemException, type ProblemExtras } from './problem.exception.js';

@@ -1,0 +1,34 @@
+/**
+ * Every error code the HTTP faces can answer with: the one place where codes meet HTTP statuses.
+ * Codes are never reused; `docs/errors.md` and the OpenAPI document are checked against this table.
+ */
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  link_invalid: { status: 403, title: 'This link is not valid' },
+  not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'This method is not allowed here' },
+  not_acceptable: { status: 406, title: 'None of the accepted types can be produced' },
+  link_expired: { status: 410, title: 'This link has expired' },
+  payload_too_large: { status: 413, title: 'The request body is too large' },
+  unsupported_media_type: { status: 415, title: 'The body is of a type that is not supported' },
+  range_not_satisfiable: { status: 416, title: 'The file has no such range' },
+  invalid_workflow: { status: 422, title: 'ComfyUI refuses the workflow' },
+  workflow_format_ui: { status: 422, title: 'The workflow is in the format of the ComfyUI page, not the API format' },
+  output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
+  no_output: { status: 422, title: 'The output node produced no file' },
+  queue_full: { status: 429, title: 'The waiting line is full' },
+  cancelled: { status: 499, title: 'The job was cancelled' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  node_execution_error: { status: 502, title: 'A node of the workflow failed' },
+  out_of_memory: { status: 502, title: 'The backend ran out of memory' },
+  interrupted: { status: 502, title: 'The job was interrupted on the backend' },
+  backend_lost: { status: 502, title: 'The backend was lost while the job ran' },
+  storage_error: { status: 502, title: 'The result could not be stored' },
+  no_backend: { status: 503, title: 'No backend can be reached' },
+  storage_unavailable: { status: 503, title: 'The storage cannot be reached' },
+  shutting_down: { status: 503, title: 'The server is shutting down' },
+  wait_timeout: { status: 504, title: 'The result was not ready within the wait limit' },
+  storage_full: { status: 507, title: 'The disk is full' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;

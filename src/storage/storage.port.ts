@@ -1,0 +1,88 @@
+import type { Readable } from 'node:stream';
+
+/** What a file is to a person; decides the prefix of its name (`image_…`, `video_…`). */
+export type FileKind = 'image' | 'video' | 'audio' | 'file';
+
+/** A file on its way into storage. */
+export interface FileToStore {
+  /** The bytes, read once, from start to end. An error of this stream passes through `put` unchanged. */
+  body: Readable | Uint8Array;
+  /** Length its producer announced, in bytes. Fewer or more bytes than that is `storage_error` (reason `integrity`). */
+  size?: number;
+  /** Name its producer gave it. Only a hint: used for the extension where the bytes tell no type. */
+  filename?: string;
+  /** Aborting it stops the write, removes what was written and rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** A file that is safe: on disk, and in the bucket where there is one. */
+export interface StoredFile {
+  /** Unique name in this storage, e.g. `image_1795460610911_0a1b2c3d4e5f.png`. */
+  key: string;
+  kind: FileKind;
+  /** Media type read from the bytes, `application/octet-stream` where they tell none. */
+  contentType: string;
+  /** Length in bytes, > 0. */
+  size: number;
+  /** Lower-case hex MD5 of the bytes. */
+  md5: string;
+}
+
+/** A URL under which a stored file can be fetched without further credentials. */
+export interface FileLink {
+  /** Absolute, or relative to this server where no `SERVER_BASE_URL` is set. */
+  url: string;
+  /** When the URL stops working; `null` where it does not expire. */
+  expiresAt: Date | null;
+}
+
+/** An opened file: what a reply needs for its headers, and the bytes. */
+export interface OpenFile {
+  stream: Readable;
+  /** Length of the whole file in bytes, whatever range was asked for. */
+  size: number;
+  contentType: string;
+  /** Strong entity tag, quoted. */
+  etag: string;
+  lastModified: Date;
+  /** The part that `stream` yields, both ends inclusive; absent for the whole file. */
+  range?: ByteRange;
+}
+
+/** Byte positions, both inclusive (RFC 9110, 14.1.2). */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+export interface StorageHealth {
+  ok: boolean;
+  /** One line for people, free of paths, keys and upstream bodies. */
+  detail?: string;
+}
+
+/**
+ * Where finished files live. One adapter is chosen at boot; faces and the engine know only this port,
+ * which is also its injection token.
+ */
+export abstract class Storage {
+  abstract readonly kind: 'local' | 'oss';
+
+  /**
+   * Keeps a file under a fresh key, all or nothing; resolves only when it is durable everywhere it has to be.
+   * @throws StorageError `storage_full` · `storage_error`
+   */
+  abstract put(file: FileToStore): Promise<StoredFile>;
+
+  /**
+   * Opens the local copy, which every adapter has.
+   * @throws StorageError `file_not_found`, also for keys that could not have come from `put`
+   */
+  abstract open(key: string, range?: { start: number; end?: number }): Promise<OpenFile>;
+
+  /** The link to hand to callers. Pure computation but for the adapter's first call; does not check that the key exists. */
+  abstract link(file: Pick<StoredFile, 'key'>): Promise<FileLink>;
+
+  /** Can files be stored now? Never throws; answers within 5 s. */
+  abstract check(): Promise<StorageHealth>;
+}
