@@ -1,0 +1,87 @@
+import { distinctUntilChanged, map, type Observable } from 'rxjs';
+import type { BackendAddress } from '../../config/index.js';
+import { ComfyHttp, HTTP_LIMITS, type HttpLimits, type ViewedFile } from './comfy-http.js';
+import { ComfySocket, SOCKET_LIMITS, type SocketLimits } from './comfy-socket.js';
+import { HistoryJanitor } from './history-janitor.js';
+import type { FileRef } from './messages.js';
+import { PromptCanceller } from './prompt-canceller.js';
+import { PromptRouter } from './prompt-router.js';
+import { RUN_LIMITS, runPrompt, type RunEvent, type RunLimits, type RunRequest } from './run.js';
+
+export interface ClientLimits {
+  http: HttpLimits;
+  socket: SocketLimits;
+  run: RunLimits;
+}
+
+export const CLIENT_LIMITS: ClientLimits = { http: HTTP_LIMITS, socket: SOCKET_LIMITS, run: RUN_LIMITS };
+
+/** ONE ComfyUI server, of any generation. */
+export class ComfyClient {
+  private readonly http: ComfyHttp;
+  private readonly socket: ComfySocket;
+  private readonly router: PromptRouter;
+  private readonly canceller: PromptCanceller;
+  private readonly janitor: HistoryJanitor;
+
+  constructor(
+    address: BackendAddress,
+    private readonly limits: ClientLimits = CLIENT_LIMITS,
+  ) {
+    this.http = new ComfyHttp(address, limits.http);
+    this.socket = new ComfySocket(address, limits.socket);
+    this.router = new PromptRouter(this.socket.messages$);
+    this.canceller = new PromptCanceller(this.http);
+    this.janitor = new HistoryJanitor(this.http);
+  }
+
+  /** Whether prompts can be run now; the current answer first. */
+  get connected$(): Observable<boolean> {
+    return this.socket.state$.pipe(
+      map(({ clientId }) => clientId !== undefined),
+      distinctUntilChanged(),
+    );
+  }
+
+  /** Frames of unknown kinds since the start. */
+  get ignoredFrames(): number {
+    return this.socket.ignoredFrames;
+  }
+
+  /** Connects and stays connected until `close()`. */
+  open(): void {
+    this.socket.open();
+  }
+
+  /** See `runPrompt`. */
+  run(request: RunRequest): Observable<RunEvent> {
+    const { http, socket, router, canceller } = this;
+    return runPrompt({ http, socket, router, canceller, limits: this.limits.run }, request);
+  }
+
+  /** Resolves when a run that was left early is off the server, or when trying has come to an end (at most 15 s). */
+  async settled(promptId: string): Promise<void> {
+    await this.canceller.settled(promptId);
+  }
+
+  /** The bytes of an output. @throws BackendError */
+  view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
+    return this.http.view(file, signal);
+  }
+
+  /** Lets the server forget a prompt whose outputs are safe. */
+  forget(promptId: string): void {
+    this.janitor.forget(promptId);
+  }
+
+  /** Finishes cancels and clean-up within `graceMs`, then ends every connection. */
+  async close(graceMs = 2_000): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)));
+    await Promise.race([Promise.all([this.canceller.idle(), this.janitor.flush()]), grace]);
+    clearTimeout(timer);
+    this.router.close();
+    this.socket.close();
+    await this.http.close();
+  }
+}

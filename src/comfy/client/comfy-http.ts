@@ -1,0 +1,268 @@
+import type { Readable } from 'node:stream';
+import { errors, Pool, type Dispatcher } from 'undici';
+import type { BackendAddress } from '../../config/index.js';
+import { stringifyJson } from '../workflow/index.js';
+import type { Workflow } from '../workflow/index.js';
+import { BackendError, PromptRejected } from './backend.error.js';
+import { asRecord, asString, type FileRef } from './messages.js';
+
+export interface HttpLimits {
+  /** Kept connections to one ComfyUI. */
+  connections: number;
+  /** Milliseconds for a TCP (and TLS) connection. */
+  connectTimeoutMs: number;
+  /** Milliseconds until the headers of an answer are there. */
+  answerTimeoutMs: number;
+  /** Milliseconds of silence in the middle of a body. */
+  bodyIdleTimeoutMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connections: 16,
+  connectTimeoutMs: 5_000,
+  answerTimeoutMs: 30_000,
+  bodyIdleTimeoutMs: 30_000,
+};
+
+/** Our mark in a prompt's `extra_data`, by which a prompt is found whose id an old server replaced (11). */
+export const JOB_MARK = 'comfy_sync_prompt';
+
+export interface PromptToSubmit {
+  workflow: Workflow;
+  clientId: string;
+  /** Lower-case UUID; servers of 0.25 and later refuse anything else. */
+  promptId: string;
+  extraData?: Record<string, unknown>;
+}
+
+export interface PromptAccepted {
+  /** The id the server will use; old servers choose their own. */
+  promptId: string;
+  /** As it came; not empty where some branch of the graph will be skipped (16). */
+  nodeErrors: unknown;
+}
+
+/** A prompt in ComfyUI's queue. */
+export interface QueuedPrompt {
+  promptId: string;
+  /** The id we asked for, where the prompt carries our mark. */
+  mark: string | undefined;
+}
+
+export interface QueueSnapshot {
+  running: QueuedPrompt[];
+  pending: QueuedPrompt[];
+}
+
+/** An answer of `/view` under way. */
+export interface ViewedFile {
+  body: Readable;
+  /** Bytes announced, where the server announced any. */
+  size: number | undefined;
+}
+
+/** JSON answers larger than this are refused: `/queue` and `/history/{id}` repeat whole workflows. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024;
+
+/** The HTTP half of one ComfyUI: one method a route, kept-alive connections, a time limit on everything. */
+export class ComfyHttp {
+  private readonly pool: Pool;
+  private readonly prefix: string;
+  private readonly query: string;
+  private readonly headers: Record<string, string>;
+
+  constructor(address: BackendAddress, limits: HttpLimits = HTTP_LIMITS) {
+    const url = new URL(address.url);
+    this.prefix = url.pathname.replace(/\/+$/, '');
+    this.query = new URLSearchParams(address.query).toString();
+    this.headers = { ...address.headers };
+    this.pool = new Pool(url.origin, {
+      connections: limits.connections,
+      connect: { timeout: limits.connectTimeoutMs },
+      headersTimeout: limits.answerTimeoutMs,
+      bodyTimeout: limits.bodyIdleTimeoutMs,
+      keepAliveTimeout: 10_000,
+    });
+  }
+
+  /**
+   * `POST /prompt`.
+   * @throws PromptRejected on 400; BackendError otherwise, `inDoubt` where the prompt may have been accepted
+   */
+  async submit(prompt: PromptToSubmit): Promise<PromptAccepted> {
+    const body = stringifyJson({
+      prompt: prompt.workflow,
+      client_id: prompt.clientId,
+      prompt_id: prompt.promptId,
+      extra_data: { ...prompt.extraData, [JOB_MARK]: prompt.promptId },
+    });
+    const answer = await this.request('POST', '/prompt', { body });
+    const json = asRecord(await this.json(answer));
+    if (answer.statusCode === 400) {
+      const error = asRecord(json?.['error']);
+      throw new PromptRejected(
+        asString(error?.['type']) ?? 'invalid_prompt',
+        asString(error?.['message']) ?? 'ComfyUI refused the prompt',
+        asString(error?.['details']) ?? '',
+        json?.['node_errors'],
+      );
+    }
+    const promptId = asString(json?.['prompt_id']);
+    if (answer.statusCode !== 200 || promptId === undefined) {
+      throw new BackendError('status', `POST /prompt was answered with ${answer.statusCode}`, answer.statusCode);
+    }
+    return { promptId, nodeErrors: json?.['node_errors'] };
+  }
+
+  /** `GET /history/{id}`: the entry, or undefined. Unknown, pending, running and lost prompts have none alike. */
+  async history(promptId: string): Promise<unknown> {
+    const entries = asRecord(await this.getJson(`/history/${encodeURIComponent(promptId)}`));
+    return entries?.[promptId];
+  }
+
+  /** Looks through the newest entries for one that carries our mark; for old servers, which replace our ids. */
+  async historyByMark(mark: string): Promise<{ promptId: string; entry: unknown } | undefined> {
+    const entries = asRecord(await this.getJson('/history?max_items=64')) ?? {};
+    for (const [promptId, entry] of Object.entries(entries)) {
+      const prompt = asRecord(entry)?.['prompt'];
+      if (Array.isArray(prompt) && readMark(prompt[3]) === mark) return { promptId, entry };
+    }
+    return undefined;
+  }
+
+  /** `GET /queue`. */
+  async queue(): Promise<QueueSnapshot> {
+    const json = asRecord(await this.getJson('/queue'));
+    return { running: readRows(json?.['queue_running']), pending: readRows(json?.['queue_pending']) };
+  }
+
+  /** `POST /queue {delete}`: takes prompts out of the waiting line; a running one is not touched (08). */
+  async deletePending(promptIds: readonly string[]): Promise<void> {
+    await this.post('/queue', { delete: promptIds });
+  }
+
+  /** `POST /interrupt`. Servers of 0.3.11 ignore the id and stop whatever runs (07): ask `queue()` first. */
+  async interrupt(promptId: string): Promise<void> {
+    await this.post('/interrupt', { prompt_id: promptId });
+  }
+
+  /** `POST /history {delete}`: unknown ids are ignored. */
+  async deleteHistory(promptIds: readonly string[]): Promise<void> {
+    await this.post('/history', { delete: promptIds });
+  }
+
+  /**
+   * `POST /api/jobs/{id}/cancel` of newer servers (reported, 0.26 and later): stops a pending or running prompt and touches no
+   * other. @returns false where the server does not know the route
+   */
+  async cancelJob(promptId: string): Promise<boolean> {
+    const answer = await this.request('POST', `/api/jobs/${encodeURIComponent(promptId)}/cancel`, { body: '{}' });
+    await answer.body.dump();
+    if (answer.statusCode === 404 || answer.statusCode === 405) return false;
+    this.expectOk(answer, 'POST /api/jobs/{id}/cancel');
+    return true;
+  }
+
+  /**
+   * `GET /view`: the bytes of an output, as a stream. All three parts go back exactly as ComfyUI gave them.
+   * @throws BackendError `status` 404 where the file is gone (23b)
+   */
+  async view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
+    const { filename, subfolder, type } = file;
+    const query = new URLSearchParams({ filename, subfolder, type }).toString();
+    const answer = await this.request('GET', `/view?${query}`, signal === undefined ? {} : { signal });
+    if (answer.statusCode !== 200) {
+      await answer.body.dump();
+      throw new BackendError('status', `GET /view was answered with ${answer.statusCode}`, answer.statusCode);
+    }
+    const length = answer.headers['content-encoding'] === undefined ? answer.headers['content-length'] : undefined;
+    return { body: answer.body, size: typeof length === 'string' ? Number(length) : undefined };
+  }
+
+  /** Ends every connection; what is under way fails. */
+  async close(): Promise<void> {
+    await this.pool.destroy();
+  }
+
+  private async getJson(path: string): Promise<unknown> {
+    const answer = await this.request('GET', path);
+    const json = await this.json(answer);
+    this.expectOk(answer, `GET ${path.split(/[?]/)[0]}`);
+    return json;
+  }
+
+  private async post(path: string, body: unknown): Promise<void> {
+    const answer = await this.request('POST', path, { body: JSON.stringify(body) });
+    await answer.body.dump();
+    this.expectOk(answer, `POST ${path}`);
+  }
+
+  private expectOk(answer: Dispatcher.ResponseData, what: string): void {
+    if (answer.statusCode !== 200) {
+      throw new BackendError('status', `${what} was answered with ${answer.statusCode}`, answer.statusCode);
+    }
+  }
+
+  private async request(
+    method: 'GET' | 'POST',
+    path: string,
+    options: { body?: string; signal?: AbortSignal } = {},
+  ): Promise<Dispatcher.ResponseData> {
+    const separator = path.includes('?') ? '&' : '?';
+    try {
+      return await this.pool.request({
+        method,
+        path: `${this.prefix}${path}${this.query === '' ? '' : separator + this.query}`,
+        headers: options.body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
+        body: options.body ?? null,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+    } catch (error) {
+      throw options.signal?.aborted ? options.signal.reason : asBackendError(error);
+    }
+  }
+
+  private async json(answer: Dispatcher.ResponseData): Promise<unknown> {
+    try {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > MAX_JSON_BYTES) throw new BackendError('status', 'The answer is too large', answer.statusCode);
+        chunks.push(chunk);
+      }
+      const text = Buffer.concat(chunks).toString('utf8');
+      return text === '' ? undefined : (JSON.parse(text) as unknown);
+    } catch (error) {
+      // A proxy's HTML page, or plain text with a 500 (04): the status says more than the body.
+      if (error instanceof SyntaxError) return undefined;
+      throw asBackendError(error);
+    }
+  }
+}
+
+function readRows(value: unknown): QueuedPrompt[] {
+  return (Array.isArray(value) ? (value as unknown[]) : []).flatMap((row) => {
+    if (!Array.isArray(row) || typeof row[1] !== 'string') return [];
+    return [{ promptId: row[1], mark: readMark(row[3]) }];
+  });
+}
+
+function readMark(extraData: unknown): string | undefined {
+  return asString(asRecord(extraData)?.[JOB_MARK]);
+}
+
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']);
+
+/** Also used for errors of a body stream that break while it is read. */
+export function asBackendError(error: unknown): BackendError {
+  if (error instanceof BackendError) return error;
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+  if (error instanceof errors.ConnectTimeoutError || NEVER_SENT.has(code)) {
+    return new BackendError('unreachable', 'The backend cannot be reached', undefined, error);
+  }
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
+    return new BackendError('timeout', 'The backend did not answer in time', undefined, error);
+  }
+  return new BackendError('broken', 'The connection to the backend broke', undefined, error);
+}

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ComfyHttp, QueueSnapshot } from './comfy-http.js';
+
+/** Milliseconds between looks, and how many: an interrupted node stops at its next step. */
+const LOOK_EVERY_MS = 250;
+const LOOKS = 40;
+
+/**
+ * Stops prompts on the server: a pending one leaves the queue, a running one is interrupted, and nothing else is
+ * touched. Work goes on in the background; `settled` tells when a prompt is out of the way.
+ */
+export class PromptCanceller {
+  private readonly underWay = new Map<string, Promise<void>>();
+  /** Whether this server has `/api/jobs/{id}/cancel`; asked once. */
+  private hasJobCancel: boolean | undefined;
+
+  constructor(private readonly http: ComfyHttp) {}
+
+  /**
+   * @param key the id we gave the prompt
+   * @param promptId the id the server uses, as soon as `POST /prompt` is over
+   */
+  cancel(key: string, promptId: Promise<string>): void {
+    const work = promptId
+      .then((id) => this.stop(id, key))
+      // Unreachable: whatever ran there will be found, or not, by whoever takes care of the backend.
+      .catch(() => undefined)
+      .finally(() => this.underWay.delete(key));
+    this.underWay.set(key, work);
+  }
+
+  /** Resolves when nothing is being done about this prompt any more. */
+  async settled(key: string): Promise<void> {
+    await this.underWay.get(key);
+  }
+
+  /** Resolves when no cancel is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.underWay.values());
+  }
+
+  private async stop(promptId: string, mark: string): Promise<void> {
+    if (this.hasJobCancel !== false) {
+      this.hasJobCancel = await this.http.cancelJob(promptId);
+      if (this.hasJobCancel) return;
+    }
+    let interrupted = false;
+    for (let look = 0; look < LOOKS; look += 1) {
+      const { running, pending } = await this.http.queue();
+      const waiting = find(pending, promptId, mark);
+      const current = find(running, promptId, mark);
+      if (waiting === undefined && current === undefined) return;
+      // Deleting first: while it takes effect the prompt can start, so the queue is looked at again.
+      if (waiting !== undefined) await this.http.deletePending([waiting.promptId]);
+      // Once only: an old server stops whatever runs, and by the second time that may be somebody else's (07).
+      else if (current !== undefined && !interrupted) {
+        interrupted = true;
+        await this.http.interrupt(current.promptId);
+      }
+      await sleep(look === 0 ? 20 : LOOK_EVERY_MS, undefined, { ref: false });
+    }
+  }
+}
+
+function find(rows: QueueSnapshot['running'], promptId: string, mark: string) {
+  return rows.find((row) => row.promptId === promptId || row.mark === mark);
+}

@@ -1,0 +1,50 @@
+/** Stable codes of everything that can end a job other than success; part of the API. */
+export type ComfyErrorCode =
+  | 'invalid_workflow'
+  | 'workflow_format_ui'
+  | 'output_node_not_found'
+  | 'no_output'
+  | 'queue_full'
+  | 'node_execution_error'
+  | 'out_of_memory'
+  | 'interrupted'
+  | 'cancelled'
+  | 'no_backend'
+  | 'backend_lost'
+  | 'shutting_down';
+
+/** What is wrong with one node, in the words of ComfyUI. */
+export interface NodeError {
+  /** ComfyUI's kind, e.g. `value_not_in_list`, `required_input_missing` (recording 04 shows fifteen). */
+  type: string;
+  message: string;
+  /** ComfyUI's detail; empty where it says nothing or where it would leak. */
+  details: string;
+  /** The input it is about, where it is about one. */
+  input?: string;
+}
+
+/** Errors by node id. */
+export type NodeErrors = Record<string, { class_type: string; errors: NodeError[] }>;
+
+export interface ComfyErrorContext {
+  /** Errors by node, for `invalid_workflow`, `node_execution_error` and `out_of_memory`. */
+  nodeErrors?: NodeErrors;
+  cause?: unknown;
+}
+
+/** The end of a job in our own words: safe to show to the caller as it is. */
+export class ComfyError extends Error {
+  override readonly name = 'ComfyError';
+  readonly nodeErrors: NodeErrors | undefined;
+
+  constructor(
+    readonly code: ComfyErrorCode,
+    /** What was wrong and what to do, for the caller: no addresses, paths, stacks or upstream bodies. */
+    message: string,
+    context: ComfyErrorContext = {},
+  ) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.nodeErrors = context.nodeErrors;
+  }
+}

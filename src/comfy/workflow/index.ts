@@ -1,0 +1,4 @@
+export { linkOf, parseWorkflow, type Workflow, type WorkflowNode } from './workflow.js';
+export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
+export { inJobFolder, jobFolder } from './job-folder.js';
+export { parseJson, stringifyJson } from './lossless-json.js';

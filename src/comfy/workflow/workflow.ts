@@ -1,0 +1,76 @@
+import { ComfyError, type NodeErrors } from '../comfy.error.js';
+
+/** One node of an API-format workflow. An input is a literal, or a link `[node id, output index]`. */
+export interface WorkflowNode {
+  class_type: string;
+  inputs?: Record<string, unknown>;
+  _meta?: Record<string, unknown>;
+}
+
+/** An API-format workflow as ComfyUI exports it: nodes by id. Ids are strings and need not be numbers (`57:8`). */
+export type Workflow = Record<string, WorkflowNode>;
+
+const EXPORT_HINT = 'In ComfyUI choose "Workflow > Export (API)" and send that file.';
+
+/**
+ * Takes whatever the caller sent for a workflow.
+ * @throws ComfyError `workflow_format_ui` for the page's own format, `invalid_workflow` naming each broken node
+ */
+export function parseWorkflow(value: unknown): Workflow {
+  if (!isObject(value)) {
+    throw new ComfyError('invalid_workflow', `The workflow must be an object of nodes by id. ${EXPORT_HINT}`);
+  }
+  if (Array.isArray(value['nodes'])) {
+    throw new ComfyError(
+      'workflow_format_ui',
+      `This is a workflow as the ComfyUI page saves it ("nodes" and "links"); ComfyUI can only run the API format. ${EXPORT_HINT}`,
+    );
+  }
+  if (isObject(value['prompt']) && value['prompt']['class_type'] === undefined) {
+    throw new ComfyError(
+      'invalid_workflow',
+      'This is a whole request to ComfyUI; send only what is in its "prompt".',
+    );
+  }
+  const entries = Object.entries(value);
+  if (entries.length === 0) {
+    throw new ComfyError('invalid_workflow', `The workflow has no nodes. ${EXPORT_HINT}`);
+  }
+  const nodeErrors: NodeErrors = Object.create(null) as NodeErrors;
+  for (const [id, node] of entries) {
+    const problem = nodeProblem(node);
+    if (problem !== undefined) nodeErrors[id] = { class_type: '', errors: [problem] };
+  }
+  const broken = Object.keys(nodeErrors);
+  if (broken.length > 0) {
+    throw new ComfyError(
+      'invalid_workflow',
+      `Not in the API format: node ${broken.slice(0, 5).join(', ')}${broken.length > 5 ? ', …' : ''}. ${EXPORT_HINT}`,
+      { nodeErrors },
+    );
+  }
+  return value as Workflow;
+}
+
+/** The link an input holds, or undefined for a literal. */
+export function linkOf(input: unknown): { node: string; output: number } | undefined {
+  if (!Array.isArray(input) || input.length !== 2) return undefined;
+  const [node, output] = input as [unknown, unknown];
+  if (typeof node !== 'string' || typeof output !== 'number') return undefined;
+  return { node, output };
+}
+
+function nodeProblem(node: unknown) {
+  if (!isObject(node)) return { type: 'invalid_node', message: 'A node must be an object', details: '' };
+  if (typeof node['class_type'] !== 'string' || node['class_type'] === '') {
+    return { type: 'missing_class_type', message: 'The node has no class_type', details: '' };
+  }
+  if (node['inputs'] !== undefined && !isObject(node['inputs'])) {
+    return { type: 'invalid_inputs', message: 'The inputs of a node must be an object', details: '' };
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,6 @@
+export { type BackendAddress, parseComfyuiServer } from './comfyui-server.js';
+export type { LinkSecret } from './link-secrets.js';
+export { loadSettings } from './load-settings.js';
+export * from './oss-endpoint.js';
+export { type OssSettings, readSettings, type Settings, SettingsError } from './settings.js';
+export { SETTINGS_SCHEMA } from './settings.schema.js';

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js';
+import { choice, flag, httpUrl, integer, parsed, parsedOr, text } from './fields.js';
+import { parseBackendHeaders } from './backend-headers.js';
+import { parseLinkSecrets } from './link-secrets.js';
+
+/**
+ * Every environment variable the service reads, and nothing else does. Unknown variables are left alone: the
+ * environment is shared. A test holds `.env.example` and the READMEs' tables to this list.
+ */
+export const SETTINGS_SCHEMA = z.object({
+  PORT: integer('Port to listen on', 0, 65_535, 3_000),
+  HOST: text('Address to listen on', 'an IP address or a host name', { fallback: '0.0.0.0' }),
+  SERVER_BASE_URL: httpUrl('Where callers reach this server; put before every URL of ours in a reply'),
+  LOG_LEVEL: choice('The least important log lines to write', ['error', 'warn', 'log', 'debug', 'verbose'], 'log'),
+  LOG_FORMAT: choice('Log lines for people or for machines', ['text', 'json'], 'text'),
+  MAX_BODY_MB: integer('Largest request body, in MiB', 1, 1_024, 32),
+
+  COMFYUI_SERVER: parsedOr(
+    'The ComfyUI to use; several are used side by side',
+    COMFYUI_SERVER_ACCEPTS,
+    '127.0.0.1:8188',
+    (value) => value.split(',').map(parseComfyuiServer),
+  ),
+  COMFYUI_HEADERS: parsed(
+    'Headers for a proxy in front of ComfyUI; one set for all, or one a server separated by |',
+    '`Name: value`, several with ; between them',
+    parseBackendHeaders,
+    { secret: true },
+  ),
+  COMFYUI_SLOTS: integer('Prompts that one ComfyUI holds at once, running and waiting', 1, 64, 2),
+  COMFYUI_JOB_FOLDERS: flag("Save each job into a folder of its own on ComfyUI's disk (much faster there)", true),
+  COMFYUI_DELETE_HISTORY: flag("Delete a job from ComfyUI's history once its files are safe", true),
+  MAX_QUEUE: integer('Jobs that may wait for a free ComfyUI; more get 429', 0, 100_000, 1_000),
+  GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
+
+  OUTPUT_DIR: text('Folder of the local copies, served at /output_images', 'a path', { fallback: 'output_images' }),
+  MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),
+  MIN_FREE_MB: integer('Free disk space below which nothing is stored any more, in MiB', 0, 1_048_576, 64),
+  LINK_SECRETS: parsed(
+    'Keys that sign links of ours; the first signs, all are good. Made and kept in OUTPUT_DIR where not set',
+    'id:secret, several separated by commas, each secret 32 characters or more',
+    parseLinkSecrets,
+    { secret: true },
+  ),
+
+  ENABLE_OSS: flag('Upload every file to Aliyun OSS as well', true),
+  OSS_ACCESS_KEY_ID: text('Access key of Aliyun OSS', 'the id', { secret: true }),
+  OSS_ACCESS_KEY_SECRET: text('Secret of that access key', 'the secret', { secret: true }),
+  OSS_ENDPOINT: text('Endpoint of the bucket', 'oss-cn-hangzhou.aliyuncs.com, an -internal one, or a bound domain'),
+  OSS_BUCKET_NAME: text('Name of the bucket', 'the name'),
+  OSS_BASE_PATH: parsedOr('Folder in the bucket', 'a path without .. and \\', 'comfy_images/', parseBasePath),
+  OSS_REGION: text('Region of the bucket; needed where the endpoint does not tell it', 'e.g. cn-hangzhou'),
+  OSS_URL_MODE: choice(
+    'What the URL in a reply is: signed by OSS, a link of ours that redirects or streams, or public',
+    ['auto', 'direct', 'gateway', 'proxy', 'public'],
+    'auto',
+  ),
+  OSS_SIGNATURE_VERSION: choice('Signature of uploads; v1 for old private clouds only', ['v4', 'v1'], 'v4'),
+  OSS_PUBLIC_ENDPOINT: text('Endpoint that callers reach, where OSS_ENDPOINT is internal', 'as OSS_ENDPOINT'),
+  OSS_PUBLIC_BASE_URL: httpUrl('Public base URL of the bucket (a CDN), for OSS_URL_MODE=public'),
+});
+
+function parseBasePath(value: string): string {
+  // oxlint-disable-next-line no-control-regex
+  if (/(^|\/)\.\.(\/|$)|\\|[\u0000-\u001f\u007f]|^\?/.test(value)) throw new Error('has a part that is not allowed');
+  const path = value.split('/').filter(Boolean).join('/');
+  return path === '' ? '' : `${path}/`;
+}

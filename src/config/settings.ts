@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import type { BackendAddress } from './comfyui-server.js';
+import type { LinkSecret } from './link-secrets.js';
+import { parseOssEndpoint } from './oss-endpoint.js';
+import { SETTINGS_SCHEMA } from './settings.schema.js';
+
+type Env = z.output<typeof SETTINGS_SCHEMA>;
+
+export interface OssSettings {
+  endpoint: string;
+  bucket: string;
+  accessKeyId: string;
+  accessKeySecret: string;
+  /** Ends with `/`, or is empty. */
+  basePath: string;
+  region: string | undefined;
+  urlMode: Env['OSS_URL_MODE'];
+  signatureVersion: Env['OSS_SIGNATURE_VERSION'];
+  publicEndpoint: string | undefined;
+  publicBaseUrl: string | undefined;
+}
+
+/** All settings, validated and in the units the code uses. */
+export interface Settings {
+  server: {
+    host: string;
+    port: number;
+    /** No trailing slash. */
+    baseUrl: string | undefined;
+    maxBodyBytes: number;
+  };
+  log: { level: Env['LOG_LEVEL']; format: Env['LOG_FORMAT'] };
+  comfy: {
+    backends: BackendAddress[];
+    slots: number;
+    maxQueue: number;
+    jobFolders: boolean;
+    deleteHistory: boolean;
+  };
+  generate: { waitLimitMs: number };
+  storage: {
+    directory: string;
+    maxFileBytes: number;
+    minFreeBytes: number;
+    linkSecrets: LinkSecret[] | undefined;
+    /** Absent: files stay local. */
+    oss: OssSettings | undefined;
+  };
+  /** What is allowed but probably not meant; to be logged once at boot. */
+  warnings: string[];
+}
+
+/** Every mistake in the environment at once, a line each. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+
+  constructor(readonly mistakes: readonly string[]) {
+    super(`These settings cannot be used:\n${mistakes.map((line) => `  ${line}`).join('\n')}`);
+  }
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * Reads the settings from environment variables.
+ * @throws SettingsError naming each variable with what was read and what is accepted
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const result = SETTINGS_SCHEMA.safeParse(env);
+  const mistakes = result.success ? [] : result.error.issues.map((issue) => describe(issue, env));
+  if (!result.success) throw new SettingsError(mistakes);
+  const values = result.data;
+  const warnings: string[] = [];
+  const backends = withHeaders(values, mistakes);
+  const oss = readOss(values, mistakes, warnings);
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+  return {
+    server: {
+      host: values.HOST ?? '0.0.0.0',
+      port: values.PORT,
+      baseUrl: values.SERVER_BASE_URL,
+      maxBodyBytes: values.MAX_BODY_MB * MIB,
+    },
+    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
+    comfy: {
+      backends,
+      slots: values.COMFYUI_SLOTS,
+      maxQueue: values.MAX_QUEUE,
+      jobFolders: values.COMFYUI_JOB_FOLDERS,
+      deleteHistory: values.COMFYUI_DELETE_HISTORY,
+    },
+    generate: { waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000 },
+    storage: {
+      directory: values.OUTPUT_DIR ?? 'output_images',
+      maxFileBytes: values.MAX_OUTPUT_MB * MIB,
+      minFreeBytes: values.MIN_FREE_MB * MIB,
+      linkSecrets: values.LINK_SECRETS,
+      oss,
+    },
+    warnings,
+  };
+}
+
+function describe(issue: z.core.$ZodIssue, env: Readonly<Record<string, string | undefined>>): string {
+  const name = String(issue.path[0]);
+  const doc = SETTINGS_SCHEMA.shape[name as keyof typeof SETTINGS_SCHEMA.shape]?.meta();
+  const raw = env[name] ?? '';
+  const read = doc?.secret ? `(hidden, ${raw.length} characters)` : JSON.stringify(withoutCredentials(raw));
+  return `${name}: read ${read}, which ${issue.message}; accepted: ${doc?.accepts ?? 'see .env.example'}`;
+}
+
+/** `http://user:password@host/?token=…` is a server's address, and errors go to logs. */
+function withoutCredentials(raw: string): string {
+  return raw.replace(/\/\/[^/@\s]*@/g, '//…@').replace(/\?[^,\s]*/g, '?…');
+}
+
+function withHeaders(values: Env, mistakes: string[]): BackendAddress[] {
+  const backends = values.COMFYUI_SERVER;
+  const sets = values.COMFYUI_HEADERS;
+  if (sets !== undefined && sets.length !== 1 && sets.length !== backends.length) {
+    mistakes.push(
+      `COMFYUI_HEADERS: read ${sets.length} sets for ${backends.length} servers; accepted: one for all, or one each`,
+    );
+    return backends;
+  }
+  const names = backends.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    mistakes.push(`COMFYUI_SERVER: read ${JSON.stringify(twice)} more than once; accepted: each server once`);
+  }
+  return backends.map((backend, index) => ({
+    ...backend,
+    headers: { ...backend.headers, ...(sets?.length === 1 ? sets[0] : sets?.[index]) },
+  }));
+}
+
+function readOss(values: Env, mistakes: string[], warnings: string[]): OssSettings | undefined {
+  if (!values.ENABLE_OSS) return undefined;
+  const { OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_ENDPOINT, OSS_BUCKET_NAME } = values;
+  const needed = { OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_ENDPOINT, OSS_BUCKET_NAME };
+  if (!OSS_ACCESS_KEY_ID || !OSS_ACCESS_KEY_SECRET || !OSS_ENDPOINT || !OSS_BUCKET_NAME) {
+    const missing = Object.entries(needed).flatMap(([name, value]) => (value === undefined ? [name] : []));
+    warnings.push(
+      `ENABLE_OSS is on, but ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: files are kept and served locally. Set ENABLE_OSS=false to say that this is meant.`,
+    );
+    return undefined;
+  }
+  try {
+    const endpoint = parseOssEndpoint(OSS_ENDPOINT, { bucket: OSS_BUCKET_NAME, region: values.OSS_REGION });
+    warnings.push(...endpoint.warnings.map((warning) => `OSS_ENDPOINT: ${warning}`));
+  } catch (error) {
+    mistakes.push(`OSS_ENDPOINT: ${error instanceof Error ? error.message : 'cannot be read'}`);
+  }
+  if (values.OSS_URL_MODE === 'direct' && values.OSS_SIGNATURE_VERSION === 'v4') {
+    mistakes.push(
+      'OSS_URL_MODE: read "direct", but a URL signed by OSS with V4 lives 7 days at most, not 30; accepted: auto, gateway or proxy, or direct with OSS_SIGNATURE_VERSION=v1 where the bucket takes it',
+    );
+  }
+  return {
+    endpoint: OSS_ENDPOINT,
+    bucket: OSS_BUCKET_NAME,
+    accessKeyId: OSS_ACCESS_KEY_ID,
+    accessKeySecret: OSS_ACCESS_KEY_SECRET,
+    basePath: values.OSS_BASE_PATH,
+    region: values.OSS_REGION,
+    urlMode: values.OSS_URL_MODE,
+    signatureVersion: values.OSS_SIGNATURE_VERSION,
+    publicEndpoint: values.OSS_PUBLIC_ENDPOINT,
+    publicBaseUrl: values.OSS_PUBLIC_BASE_URL,
+  };
+}
