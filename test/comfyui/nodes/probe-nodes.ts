@@ -1,0 +1,97 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { frame } from '../dialect.js';
+import { pngHead } from '../media/png.js';
+import { randomFrom } from '../media/random.js';
+import { PythonError } from '../python.js';
+import { BLOCKED, firstOf, type NodeClass, number, pictures, text } from './node.js';
+import { numbered, saveTarget } from './save-nodes.js';
+
+const PROBE_FILE = 'custom_nodes/probe_nodes/__init__.py';
+const CHUNK = 256 * 1024;
+
+/** `torch.OutOfMemoryError` as ProbeRaise raises it (05b). */
+export function outOfMemory(): PythonError {
+  const message = 'CUDA out of memory. Tried to allocate 20.00 GiB (probe)';
+  return new PythonError(
+    'torch.OutOfMemoryError',
+    message,
+    frame(
+      PROBE_FILE,
+      22,
+      'run',
+      `if kind=="OOM": raise comfy.model_management.OOM_EXCEPTION("${message}")`,
+      'raise',
+    ),
+  );
+}
+
+export const probeNodes: Record<string, NodeClass> = {
+  /** Sleeps, reports steps, and hands its picture on (06a). */
+  ProbeSlowImage: {
+    async run(inputs, { encoder, progress, sleep }) {
+      const images = pictures(inputs['image']);
+      const steps = number(inputs['steps']);
+      for (let step = 1; step <= steps; step++) {
+        await sleep(number(inputs['delay_ms']));
+        if (inputs['preview'] === true) {
+          progress(step, steps, { format: 'image/jpeg', data: await encoder.preview(firstOf(images)) });
+        } else progress(step, steps);
+      }
+      return { outputs: [images] };
+    },
+  },
+  /** Fails (05a, 05b), or with kind `Blocked` lets nothing downstream run. */
+  ProbeRaise: {
+    run(inputs) {
+      if (inputs['kind'] === 'OOM') throw outOfMemory();
+      if (inputs['kind'] === 'Blocked') return { outputs: [BLOCKED] };
+      const message = 'probe failure: tensor size mismatch';
+      throw new PythonError(
+        'ValueError',
+        message,
+        frame(PROBE_FILE, 23, 'run', `raise ValueError("${message}")`),
+      );
+    },
+  },
+  /** A text as output (14c). */
+  ProbeShowText: {
+    run: (inputs) => ({ ui: { text: [inputs['text']] } }),
+  },
+  /** Expands into two inversions, which leave the picture as it was (17). */
+  ProbeExpander: {
+    run: (inputs) => ({
+      expand: {
+        graph: {
+          '1': { class_type: 'ImageInvert', inputs: { image: inputs['image'] } },
+          '2': { class_type: 'ImageInvert', inputs: { image: ['1', 0] } },
+        },
+        result: [['2', 0]],
+      },
+    }),
+  },
+  /** Ours: writes a file of exactly `size` bytes without holding it in memory. */
+  ProbeBytes: {
+    async run(inputs, context) {
+      const size = number(inputs['size']);
+      const target = await saveTarget(context, 'output', text(inputs['filename_prefix']), 1, 1);
+      const filename = numbered(target.filename, target.counter, text(inputs['extension']));
+      context.folders.saved(target, target.counter + 1);
+      await pipeline(Readable.from(probeBytes(size)), createWriteStream(join(target.folder, filename)));
+      return { ui: { images: [{ filename, subfolder: target.subfolder, type: 'output' }] } };
+    },
+  },
+};
+
+/** The contents of a ProbeBytes file: the start of a 1×1 PNG, then noise that is the same for every file. */
+export function* probeBytes(size: number): Generator<Buffer> {
+  const random = randomFrom(size);
+  const noise = Buffer.alloc(CHUNK);
+  for (let i = 0; i < CHUNK; i += 4) noise.writeUInt32LE(Math.floor(random() * 4294967296), i);
+  const head = pngHead(1, 1, 3).subarray(0, size);
+  yield head;
+  for (let left = size - head.length; left > 0; left -= CHUNK)
+    yield left < CHUNK ? noise.subarray(0, left) : noise;
+}
