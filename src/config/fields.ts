@@ -24,7 +24,7 @@ function field<T>(doc: FieldDoc & { fallback: string }, read: Read<T>) {
     .string()
     .optional()
     .transform((text, context) => attempt(unquoted(text) ?? doc.fallback, read, context))
-    .meta(doc);
+    .meta({ ...doc });
 }
 
 /** A setting that may be left out. */
@@ -36,7 +36,7 @@ function optionalField<T>(doc: FieldDoc, read: Read<T>) {
       const value = unquoted(text);
       return value === undefined ? undefined : attempt(value, read, context);
     })
-    .meta(doc);
+    .meta({ ...doc });
 }
 
 function attempt<T>(text: string, read: Read<T>, context: z.RefinementCtx): T {
@@ -54,9 +54,12 @@ function unquoted(text: string | undefined): string | undefined {
   return value === undefined || value === '' ? undefined : value;
 }
 
-export function text(about: string, accepts: string, options: { fallback?: string; secret?: boolean } = {}) {
-  const { fallback, secret } = options;
-  return optionalField({ about, accepts, ...(secret ? { secret } : {}), ...(fallback ? { fallback } : {}) }, (value) => value);
+export function text(about: string, accepts: string, options: { secret?: boolean } = {}) {
+  return optionalField({ about, accepts, ...options }, (value) => value);
+}
+
+export function textOr(about: string, accepts: string, fallback: string) {
+  return field({ about, accepts, fallback }, (value) => value);
 }
 
 export function parsed<T>(about: string, accepts: string, read: Read<T>, options: { secret?: boolean } = {}) {
@@ -100,8 +103,8 @@ export function choice<const T extends string>(about: string, values: readonly T
 /** An absolute http(s) URL without credentials, query and fragment; trailing slashes are cut. */
 export function httpUrl(about: string) {
   return optionalField({ about, accepts: 'an http:// or https:// URL, e.g. https://pictures.example.com' }, (value) => {
-    const url = URL.parse(value);
-    if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('is not such a URL');
+    if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) throw new Error('is not such a URL');
+    const url = new URL(value);
     if (url.username !== '' || url.password !== '') throw new Error('holds credentials');
     if (url.search !== '' || url.hash !== '') throw new Error('has a query or a fragment');
     return url.href.replace(/\/+$/, '');

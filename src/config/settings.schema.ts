@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js';
-import { choice, flag, httpUrl, integer, parsed, parsedOr, text } from './fields.js';
+import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from './fields.js';
 import { parseBackendHeaders } from './backend-headers.js';
 import { parseLinkSecrets } from './link-secrets.js';
 
@@ -10,7 +10,7 @@ import { parseLinkSecrets } from './link-secrets.js';
  */
 export const SETTINGS_SCHEMA = z.object({
   PORT: integer('Port to listen on', 0, 65_535, 3_000),
-  HOST: text('Address to listen on', 'an IP address or a host name', { fallback: '0.0.0.0' }),
+  HOST: textOr('Address to listen on', 'an IP address or a host name', '0.0.0.0'),
   SERVER_BASE_URL: httpUrl('Where callers reach this server; put before every URL of ours in a reply'),
   LOG_LEVEL: choice('The least important log lines to write', ['error', 'warn', 'log', 'debug', 'verbose'], 'log'),
   LOG_FORMAT: choice('Log lines for people or for machines', ['text', 'json'], 'text'),
@@ -31,10 +31,10 @@ export const SETTINGS_SCHEMA = z.object({
   COMFYUI_SLOTS: integer('Prompts that one ComfyUI holds at once, running and waiting', 1, 64, 2),
   COMFYUI_JOB_FOLDERS: flag("Save each job into a folder of its own on ComfyUI's disk (much faster there)", true),
   COMFYUI_DELETE_HISTORY: flag("Delete a job from ComfyUI's history once its files are safe", true),
-  MAX_QUEUE: integer('Jobs that may wait for a free ComfyUI; more get 429', 0, 100_000, 1_000),
+  MAX_QUEUE: integer('Jobs that may wait for a free ComfyUI; more get 429', 1, 100_000, 1_000),
   GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
 
-  OUTPUT_DIR: text('Folder of the local copies, served at /output_images', 'a path', { fallback: 'output_images' }),
+  OUTPUT_DIR: textOr('Folder of the local copies, served at /output_images', 'a path', 'output_images'),
   MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),
   MIN_FREE_MB: integer('Free disk space below which nothing is stored any more, in MiB', 0, 1_048_576, 64),
   LINK_SECRETS: parsed(

@@ -76,7 +76,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   return {
     server: {
-      host: values.HOST ?? '0.0.0.0',
+      host: values.HOST,
       port: values.PORT,
       baseUrl: values.SERVER_BASE_URL,
       maxBodyBytes: values.MAX_BODY_MB * MIB,
@@ -91,7 +91,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     },
     generate: { waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000 },
     storage: {
-      directory: values.OUTPUT_DIR ?? 'output_images',
+      directory: values.OUTPUT_DIR,
       maxFileBytes: values.MAX_OUTPUT_MB * MIB,
       minFreeBytes: values.MIN_FREE_MB * MIB,
       linkSecrets: values.LINK_SECRETS,

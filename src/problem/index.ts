@@ -1,2 +1,6 @@
+export { ApiProblems } from './api-problems.decorator.js';
+export { FieldErrorDto, NodeErrorDto, NodeErrorsDto, ProblemDto } from './problem.dto.js';
+export { type FieldError, ProblemException, type ProblemExtras } from './problem.exception.js';
+export { ProblemFilter } from './problem.filter.js';
 export { PROBLEMS, type ProblemCode } from './problem.table.js';
-export { ProblemException, type ProblemExtras } from './problem.exception.js';
+export { failureToProblem } from './to-problem.js';

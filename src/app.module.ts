@@ -1,0 +1,48 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { ComfyModule } from './comfy/index.js';
+import type { Settings } from './config/index.js';
+import { FilesModule } from './files/index.js';
+import { GenerateModule } from './generate/index.js';
+import { HealthModule } from './health/index.js';
+import { StorageModule } from './storage/index.js';
+
+type Config = ConfigService<Settings, true>;
+
+/** Which rooms there are. */
+@Module({})
+export class AppModule {
+  static forRoot(settings: Settings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot({
+          isGlobal: true,
+          ignoreEnvFile: true,
+          skipProcessEnv: true,
+          load: [() => settings],
+        }),
+        StorageModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => ({
+            ...config.get('storage', { infer: true }),
+            publicBaseUrl: config.get('server.baseUrl', { infer: true }),
+          }),
+        }),
+        ComfyModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('comfy', { infer: true }),
+        }),
+        GenerateModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => ({
+            ...config.get('generate', { infer: true }),
+            baseUrl: config.get('server.baseUrl', { infer: true }),
+          }),
+        }),
+        FilesModule,
+        HealthModule,
+      ],
+    };
+  }
+}

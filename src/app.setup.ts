@@ -1,0 +1,36 @@
+import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+import type { Settings } from './config/index.js';
+import { serveOpenApi } from './openapi/index.js';
+import { ProblemFilter } from './problem/index.js';
+import { RequestPipe, useJsonBody } from './request/index.js';
+
+const LEVELS: LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
+
+/** Longer than the idle time of the usual load balancers (60 s), so that it is they who close a connection. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** The application with all that every instance needs, main's and the tests' alike; not listening yet. */
+export async function createApp(settings: Settings): Promise<NestExpressApplication> {
+  const { level, format } = settings.log;
+  const logger = new ConsoleLogger({
+    logLevels: LEVELS.slice(0, LEVELS.indexOf(level) + 1),
+    json: format === 'json',
+    colors: format === 'text' && process.stdout.isTTY,
+  });
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
+    logger,
+    bodyParser: false,
+  });
+  app.disable('x-powered-by');
+  useJsonBody(app, settings.server.maxBodyBytes);
+  app.useGlobalPipes(new RequestPipe());
+  app.useGlobalFilters(new ProblemFilter());
+  app.enableShutdownHooks();
+  app.getHttpServer().keepAliveTimeout = KEEP_ALIVE_MS;
+  serveOpenApi(app);
+  for (const warning of settings.warnings) logger.warn(warning, 'Settings');
+  return app;
+}

@@ -1,0 +1,24 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { BackendAddress } from '../config/index.js';
+import type { ClientLimits } from './client/index.js';
+
+/** What the engine needs to know. */
+export interface ComfyOptions {
+  /** The ComfyUI servers, at least one; `parseComfyuiServer` reads one from text. */
+  backends: BackendAddress[];
+  /** Prompts that one ComfyUI holds at once, running and waiting. @default 2 */
+  slots?: number;
+  /** Jobs that may wait for a free ComfyUI. @default 1000 */
+  maxQueue?: number;
+  /** Save each job into a folder of its own on ComfyUI's disk. @default true */
+  jobFolders?: boolean;
+  /** Delete a job from ComfyUI's history once its files are safe. @default true */
+  deleteHistory?: boolean;
+  /** Milliseconds that jobs wait while no backend can be reached. @default 10000 */
+  noBackendAfterMs?: number;
+  /** Time limits towards ComfyUI. @default CLIENT_LIMITS */
+  limits?: ClientLimits;
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: COMFY_OPTIONS } =
+  new ConfigurableModuleBuilder<ComfyOptions>().setClassMethodName('forRoot').build();

@@ -1,0 +1,18 @@
+export { CLIENT_LIMITS, type ClientLimits, type RunProgress } from './client/index.js';
+export { ComfyError, type ComfyErrorCode, type NodeError, type NodeErrors } from './comfy.error.js';
+export { ComfyModule } from './comfy.module.js';
+export type { ComfyOptions } from './comfy.module-definition.js';
+export { type BackendStatus, ComfyService, type SubmitRequest } from './comfy.service.js';
+export {
+  isFinal,
+  type JobEvent,
+  type JobFailure,
+  type JobOutput,
+  type JobPreview,
+  type JobState,
+  type JobStatus,
+  type JobTimes,
+  type JobUpdate,
+} from './jobs/index.js';
+export type { Workflow, WorkflowNode } from './workflow/index.js';
+export { parseJson } from './workflow/index.js';

@@ -1,0 +1,16 @@
+export { Dispatcher, noBackend } from './dispatcher.js';
+export { InProcessQueue } from './in-process.queue.js';
+export { Job, type JobUpdate } from './job.js';
+export { isFinal, reduceJob } from './job.reducer.js';
+export { JobQueue } from './job-queue.port.js';
+export { JobRunner, toFailure } from './job-runner.js';
+export type {
+  JobEvent,
+  JobFailure,
+  JobOutput,
+  JobPreview,
+  JobRequest,
+  JobState,
+  JobStatus,
+  JobTimes,
+} from './job.types.js';

@@ -1,0 +1,103 @@
+import { Logger } from '@nestjs/common';
+import { fromEvent, lastValueFrom, takeUntil, tap } from 'rxjs';
+import { StorageError, type Storage } from '../../storage/index.js';
+import type { Backend } from '../backends/index.js';
+import type { RunEvent } from '../client/index.js';
+import { ComfyError } from '../comfy.error.js';
+import { inJobFolder, jobFolder } from '../workflow/index.js';
+import type { Job } from './job.js';
+import type { JobEvent, JobFailure, JobRequest } from './job.types.js';
+import { OutputKeeper } from './output-keeper.js';
+
+export interface RunnerOptions {
+  /** See `inJobFolder`. */
+  jobFolders: boolean;
+  /** Delete the prompt from ComfyUI's history once its outputs are safe. */
+  deleteHistory: boolean;
+}
+
+/** Takes one job from a backend to its end. */
+export class JobRunner {
+  private readonly logger = new Logger(JobRunner.name);
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly options: RunnerOptions,
+  ) {}
+
+  /** Never rejects: however it ends, the job says so. */
+  async run(job: Job, backend: Backend): Promise<void> {
+    const { request } = job;
+    if (request === undefined) return;
+    job.apply({ type: 'started', at: Date.now(), backend: backend.name });
+    try {
+      await this.render(job, request, backend);
+    } catch (error) {
+      if (job.signal.aborted) return;
+      const failure = toFailure(error);
+      if (failure.code === 'storage_error' || !(error instanceof ComfyError)) this.log(job, error);
+      job.apply({ type: 'failed', at: Date.now(), failure });
+    }
+  }
+
+  private async render(job: Job, request: JobRequest, backend: Backend): Promise<void> {
+    // Ours is a UUID too, and one name for the same thing is easier to follow through the logs.
+    let promptId = job.id;
+    const keeper = new OutputKeeper(request, backend, this.storage, job.signal);
+    const workflow = this.options.jobFolders
+      ? inJobFolder(request.workflow, jobFolder(job.id, new Date()))
+      : request.workflow;
+    try {
+      await lastValueFrom(
+        backend.run({ promptId, workflow, outputNode: request.outputNode }).pipe(
+          tap((event) => {
+            if (event.type === 'accepted') promptId = event.promptId;
+            if (event.type === 'output') keeper.take(event.output);
+            const jobEvent = toJobEvent(event);
+            if (jobEvent !== undefined) job.apply(jobEvent);
+          }),
+          takeUntil(fromEvent(job.signal, 'abort')),
+        ),
+        { defaultValue: undefined },
+      );
+      job.signal.throwIfAborted();
+      job.apply({ type: 'rendered', at: Date.now() });
+      const outputs = await keeper.finish();
+      job.apply({ type: 'succeeded', at: Date.now(), outputs });
+    } finally {
+      if (this.options.deleteHistory) backend.forget(promptId);
+    }
+  }
+
+  private log(job: Job, error: unknown): void {
+    const diagnosis = error instanceof StorageError ? ` ${error.reason} ${JSON.stringify(error.diagnosis)}` : '';
+    this.logger.error(`Job ${job.id}: ${error instanceof Error ? error.message : 'failed'}${diagnosis}`);
+  }
+}
+
+function toJobEvent(event: RunEvent): JobEvent | undefined {
+  switch (event.type) {
+    case 'accepted':
+      return { type: 'accepted', nodeErrors: event.nodeErrors };
+    case 'progress':
+      return event;
+    case 'preview':
+      return { type: 'preview', preview: { node: event.node, mime: event.mime, bytes: event.bytes } };
+    case 'started':
+    case 'output':
+      return undefined;
+  }
+}
+
+/** What the caller may know of an error. */
+export function toFailure(error: unknown): JobFailure {
+  if (error instanceof ComfyError) {
+    const retryable = error.code === 'no_backend' || error.code === 'backend_lost' || error.code === 'shutting_down';
+    const { code, message, nodeErrors } = error;
+    return { code, message, retryable, ...(nodeErrors === undefined ? {} : { nodeErrors }) };
+  }
+  if (error instanceof StorageError) {
+    return { code: error.code, message: error.message, retryable: error.retryable };
+  }
+  return { code: 'storage_error', message: 'The result could not be stored.', retryable: false };
+}

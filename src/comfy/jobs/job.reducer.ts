@@ -1,0 +1,38 @@
+import type { JobEvent, JobState } from './job.types.js';
+
+export function initialState(id: string, created: number): JobState {
+  return { id, status: 'queued', times: { created }, outputs: [] };
+}
+
+/** Has the job ended, one way or another? */
+export function isFinal({ status }: Pick<JobState, 'status'>): boolean {
+  return status === 'succeeded' || status === 'failed' || status === 'cancelled';
+}
+
+/** The job after an event. Pure; what comes after the end changes nothing, so exactly one end reaches the caller. */
+export function reduceJob(state: JobState, event: JobEvent): JobState {
+  if (isFinal(state)) return state;
+  switch (event.type) {
+    case 'started':
+      return { ...state, status: 'running', backend: event.backend, times: { ...state.times, started: event.at } };
+    case 'accepted':
+      return Object.keys(event.nodeErrors).length === 0 ? state : { ...state, nodeErrors: event.nodeErrors };
+    case 'progress':
+      return { ...state, progress: event.progress };
+    case 'preview':
+      return { ...state, preview: event.preview };
+    case 'rendered':
+      return { ...state, status: 'storing', times: { ...state.times, rendered: event.at } };
+    case 'succeeded':
+      return { ...ended(state, event.at), status: 'succeeded', outputs: event.outputs };
+    case 'failed':
+      return { ...ended(state, event.at), status: 'failed', failure: event.failure };
+    case 'cancelled':
+      return { ...ended(state, event.at), status: 'cancelled' };
+  }
+}
+
+function ended(state: JobState, at: number): JobState {
+  const { preview: _, ...rest } = state;
+  return { ...rest, times: { ...state.times, finished: at } };
+}

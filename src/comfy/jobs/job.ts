@@ -1,0 +1,82 @@
+import { Observable, Subject } from 'rxjs';
+import { initialState, isFinal, reduceJob } from './job.reducer.js';
+import type { JobEvent, JobRequest, JobState } from './job.types.js';
+
+/** A job's state, and the event that led to it; the first a watcher gets is the state alone. */
+export interface JobUpdate {
+  state: JobState;
+  event?: JobEvent;
+}
+
+/** One workflow on its way, and those who watch it. */
+export class Job {
+  private current: JobState;
+  private readonly updates = new Subject<JobUpdate>();
+  private readonly end = new Subject<void>();
+  private readonly abort = new AbortController();
+  private pending: JobRequest | undefined;
+  private watching = 0;
+
+  constructor(
+    /** Lower-case UUID. */
+    readonly id: string,
+    request: JobRequest,
+    now: number,
+  ) {
+    this.pending = request;
+    this.current = initialState(id, now);
+  }
+
+  get state(): JobState {
+    return this.current;
+  }
+
+  /** What to do. Let go when the job ends: a workflow can be large, and finished jobs are remembered for a while. */
+  get request(): JobRequest | undefined {
+    return this.pending;
+  }
+
+  /** Aborted when the job is cancelled; whoever works for it stops. */
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  /** Emits once, when the job ends. Not counted as watching. */
+  get ended$(): Observable<void> {
+    return this.end;
+  }
+
+  get watchers(): number {
+    return this.watching;
+  }
+
+  /** The state now, then every change; completes after the end. Watching has no effect on the job. */
+  watch(): Observable<JobUpdate> {
+    return new Observable((subscriber) => {
+      subscriber.next({ state: this.current });
+      if (isFinal(this.current)) {
+        subscriber.complete();
+        return undefined;
+      }
+      this.watching += 1;
+      const subscription = this.updates.subscribe(subscriber);
+      return () => {
+        this.watching -= 1;
+        subscription.unsubscribe();
+      };
+    });
+  }
+
+  apply(event: JobEvent): void {
+    if (isFinal(this.current)) return;
+    this.current = reduceJob(this.current, event);
+    const ended = isFinal(this.current);
+    if (ended) this.pending = undefined;
+    this.updates.next({ state: this.current, event });
+    if (!ended) return;
+    this.updates.complete();
+    this.end.next();
+    this.end.complete();
+    if (this.current.status !== 'succeeded') this.abort.abort(new Error(`The job ${this.current.status}`));
+  }
+}

@@ -1,0 +1,149 @@
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  HttpStatus,
+  Param,
+  ParseUUIDPipe,
+  Post,
+  Query,
+  Req,
+  Res,
+  StreamableFile,
+} from '@nestjs/common';
+import { ApiExtraModels, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { isFinal, type JobState } from '../comfy/index.js';
+import { ApiProblems, ProblemException } from '../problem/index.js';
+import { HangUp } from '../request/index.js';
+import { Storage } from '../storage/index.js';
+import { GenerateDto, GenerateFileDto, GenerateReplyDto, PendingReplyDto, ResultQueryDto } from './generate.dto.js';
+import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
+import { GenerateService } from './generate.service.js';
+import { wantsFile } from './wants-file.js';
+
+const FILE_CONTENT = { schema: { type: 'string', format: 'binary' } } as const;
+const FILE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4', 'application/octet-stream'];
+const FILE = Object.fromEntries(FILE_TYPES.map((type) => [type, FILE_CONTENT]));
+const JSON_REPLY = { 'application/json': { schema: { $ref: getSchemaPath(GenerateReplyDto) } } };
+
+const GenerateProblems = () =>
+  ApiProblems(
+    'invalid_request',
+    'payload_too_large',
+    'unsupported_media_type',
+    'invalid_workflow',
+    'workflow_format_ui',
+    'output_node_not_found',
+    'no_output',
+    'queue_full',
+    'internal_error',
+    'node_execution_error',
+    'out_of_memory',
+    'interrupted',
+    'backend_lost',
+    'storage_error',
+    'no_backend',
+    'shutting_down',
+    'wait_timeout',
+    'storage_full',
+  );
+
+/** One call in, one picture out. */
+@ApiTags('generate')
+@ApiExtraModels(GenerateReplyDto, PendingReplyDto)
+@Controller('api')
+export class GenerateController {
+  constructor(
+    private readonly generateService: GenerateService,
+    private readonly storage: Storage,
+  ) {}
+
+  @Post('generate')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Run a workflow, answer with the URL of its picture',
+    description:
+      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself. Hanging up cancels the job.',
+  })
+  @ApiResponse({ status: 200, description: 'The result, or the file itself', content: { ...JSON_REPLY, ...FILE } })
+  @GenerateProblems()
+  async generate(
+    @Body() body: GenerateDto,
+    @HangUp() hangUp: AbortSignal,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<GenerateReplyDto | StreamableFile> {
+    const state = await this.generateService.run(body.workflow_data, body.output_node_id, hangUp);
+    return this.answer(state, body.output_index, wantsFile(body.response_type, request), response);
+  }
+
+  @Post('generate_file')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Run a workflow, answer with the file it makes',
+    description:
+      'Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job.',
+  })
+  @ApiResponse({ status: 200, description: 'The file; its type is that of the bytes', content: FILE })
+  @GenerateProblems()
+  async generateFile(
+    @Body() body: GenerateFileDto,
+    @HangUp() hangUp: AbortSignal,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<StreamableFile> {
+    const state = await this.generateService.run(body.workflow_data, body.output_node_id, hangUp);
+    return this.sendFile(state, body.output_index, response);
+  }
+
+  @Get('generate/:job_id')
+  @ApiOperation({
+    summary: 'Ask for the result of a call that waited too long',
+    description:
+      'The same answer as that call would have got, once it is there; 202 until then. The last thousand jobs are remembered, until a restart.',
+  })
+  @ApiResponse({ status: 200, description: 'The result, or the file itself', content: { ...JSON_REPLY, ...FILE } })
+  @ApiResponse({
+    status: 202,
+    description: 'Not ready yet',
+    content: { 'application/json': { schema: { $ref: getSchemaPath(PendingReplyDto) } } },
+  })
+  @ApiProblems('not_found', 'cancelled')
+  @GenerateProblems()
+  async getResult(
+    @Param('job_id', new ParseUUIDPipe({ exceptionFactory: notAJobId })) id: string,
+    @Query() query: ResultQueryDto,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
+    const state = this.generateService.find(id.toLowerCase());
+    if (!isFinal(state)) {
+      response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
+      return toPending(state, this.generateService.position(state.id));
+    }
+    const file = wantsFile(query.response_type, request);
+    return this.answer(expectSuccess(state), query.output_index, file, response);
+  }
+
+  private answer(state: JobState, index = 0, file: boolean, response: Response) {
+    return file ? this.sendFile(state, index, response) : toReply(state, index);
+  }
+
+  /** Streams the local copy, which every storage keeps. */
+  private async sendFile(state: JobState, index = 0, response: Response): Promise<StreamableFile> {
+    const { key } = pickOutput(state, index);
+    const { stream, size, contentType } = await this.storage.open(key);
+    response.setHeader('Job-Id', state.id);
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    return new StreamableFile(stream, {
+      type: contentType,
+      length: size,
+      disposition: `attachment; filename="${key}"`,
+    });
+  }
+}
+
+function notAJobId(): ProblemException {
+  return new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
+}

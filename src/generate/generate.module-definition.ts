@@ -1,0 +1,11 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+
+export interface GenerateOptions {
+  /** Milliseconds that a call waits for its result before it answers `wait_timeout`. */
+  waitLimitMs: number;
+  /** Where callers reach this server, without a trailing slash; absent: relative URLs. */
+  baseUrl?: string | undefined;
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: GENERATE_OPTIONS } =
+  new ConfigurableModuleBuilder<GenerateOptions>().setClassMethodName('forRoot').build();

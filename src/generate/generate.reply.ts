@@ -1,0 +1,65 @@
+import type { JobOutput, JobState } from '../comfy/index.js';
+import { failureToProblem, ProblemException } from '../problem/index.js';
+import type { GenerateReplyDto, OutputDto, PendingReplyDto } from './generate.dto.js';
+
+/**
+ * The file that a caller means.
+ * @throws ProblemException `no_output`
+ */
+export function pickOutput(state: JobState, index: number): JobOutput {
+  const output = state.outputs[index];
+  if (output !== undefined) return output;
+  const count = state.outputs.length;
+  throw new ProblemException(
+    'no_output',
+    `The node made ${count === 1 ? 'one file' : `${count} files`}; there is no output_index ${index}. The last is ${count - 1}.`,
+    { job_id: state.id },
+  );
+}
+
+export function toReply(state: JobState, index: number): GenerateReplyDto {
+  const { url, expiresAt } = pickOutput(state, index);
+  const { created, started = created, rendered = started, finished = rendered } = state.times;
+  return {
+    url,
+    expires_at: expiresAt?.toISOString() ?? null,
+    job_id: state.id,
+    outputs: state.outputs.map(toOutput),
+    timings: {
+      queued_ms: started - created,
+      rendering_ms: rendered - started,
+      storing_ms: finished - rendered,
+      total_ms: finished - created,
+    },
+    ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
+  };
+}
+
+export function toPending(state: JobState, position: number | undefined): PendingReplyDto {
+  return {
+    job_id: state.id,
+    status: state.status as PendingReplyDto['status'],
+    progress: state.progress?.value ?? 0,
+    ...(position === undefined ? {} : { position }),
+  };
+}
+
+/** A job that has ended, as a success; or its problem, thrown. */
+export function expectSuccess(state: JobState): JobState {
+  if (state.status === 'succeeded') return state;
+  if (state.failure !== undefined) throw failureToProblem(state.failure, { job_id: state.id });
+  throw new ProblemException('cancelled', 'The job was cancelled before it was done.', { job_id: state.id });
+}
+
+function toOutput(output: JobOutput, index: number): OutputDto {
+  return {
+    node_id: output.node,
+    index,
+    kind: output.kind,
+    url: output.url,
+    content_type: output.contentType,
+    size: output.size,
+    filename: output.key,
+    expires_at: output.expiresAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { filter, firstValueFrom, fromEvent, map, merge, timer } from 'rxjs';
+import { ComfyService, isFinal, type JobState } from '../comfy/index.js';
+import { ProblemException } from '../problem/index.js';
+import { expectSuccess } from './generate.reply.js';
+import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
+
+/** A sync call is a job that somebody waits for. */
+@Injectable()
+export class GenerateService {
+  constructor(
+    private readonly comfy: ComfyService,
+    @Inject(GENERATE_OPTIONS) private readonly options: GenerateOptions,
+  ) {}
+
+  /**
+   * Runs a workflow and waits for its end. A caller who hangs up cancels it; one who waited too long does not: the job
+   * goes on, and the problem says where to ask for it.
+   * @throws ComfyError where the job was not accepted; ProblemException for every end but success
+   */
+  async run(
+    workflow: unknown,
+    outputNode: string | number | undefined,
+    hangUp: AbortSignal,
+  ): Promise<JobState> {
+    const { id } = this.comfy.submit({ workflow, outputNode });
+    const ended$ = this.comfy.watch(id).pipe(
+      map(({ state }) => state),
+      filter(isFinal),
+    );
+    const end = await firstValueFrom(
+      merge(
+        ended$,
+        timer(this.options.waitLimitMs).pipe(map(() => 'too long' as const)),
+        fromEvent(hangUp, 'abort').pipe(map(() => 'hung up' as const)),
+      ),
+    );
+    if (end === 'too long') throw this.waitedTooLong(id);
+    if (end === 'hung up') {
+      this.comfy.abandon(id);
+      throw new ProblemException('cancelled', 'The caller hung up.', { job_id: id });
+    }
+    return expectSuccess(end);
+  }
+
+  /**
+   * A job of an earlier call.
+   * @throws ProblemException `not_found`
+   */
+  find(id: string): JobState {
+    const state = this.comfy.find(id);
+    if (state !== undefined) return state;
+    throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
+  }
+
+  /** Jobs before this one in the waiting line. */
+  position(id: string): number | undefined {
+    return this.comfy.position(id);
+  }
+
+  private waitedTooLong(id: string): ProblemException {
+    const seconds = Math.round(this.options.waitLimitMs / 1_000);
+    return new ProblemException(
+      'wait_timeout',
+      `The result was not ready within ${seconds} s (GENERATE_TIMEOUT_S). The job goes on; ask for it at job_url.`,
+      { job_id: id, job_url: `${this.options.baseUrl ?? ''}/api/generate/${id}`, retry_after: 5 },
+    );
+  }
+}

@@ -1,0 +1,2 @@
+export { GenerateModule } from './generate.module.js';
+export type { GenerateOptions } from './generate.module-definition.js';

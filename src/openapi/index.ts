@@ -1,0 +1,1 @@
+export { buildOpenApi, serveOpenApi } from './openapi.js';

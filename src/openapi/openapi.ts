@@ -1,0 +1,32 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+
+/** The API as an OpenAPI document; the same on every machine, so that it can be committed and compared. */
+export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Comfy Sync Server')
+    .setDescription(
+      'Call a ComfyUI workflow as one plain HTTP request: send the workflow, get back the URL of the picture or its bytes. Errors are problem documents (RFC 9457) with a stable `code`.',
+    )
+    .setVersion('0.1.0')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addTag('generate', 'Run a workflow')
+    .addTag('files', 'Fetch what was stored')
+    .addTag('health', 'For orchestrators')
+    .build();
+  return SwaggerModule.createDocument(app, config, { operationIdFactory: (_controller, method) => method });
+}
+
+/** Serves the page at `/docs`, the document at `/docs-json` and `/openapi.json`. */
+export function serveOpenApi(app: NestExpressApplication): void {
+  const document = buildOpenApi(app);
+  SwaggerModule.setup('docs', app, document, {
+    jsonDocumentUrl: 'docs-json',
+    yamlDocumentUrl: 'docs-yaml',
+    customSiteTitle: 'Comfy Sync Server',
+    swaggerOptions: { displayRequestDuration: true, tryItOutEnabled: true },
+  });
+  app.getHttpAdapter().get('/openapi.json', (_request, response: { json(body: unknown): void }) => {
+    response.json(document);
+  });
+}

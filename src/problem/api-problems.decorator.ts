@@ -1,0 +1,33 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { NodeErrorsDto, ProblemDto } from './problem.dto.js';
+import { PROBLEMS, type ProblemCode } from './problem.table.js';
+
+/** Documents the problems an operation can answer with, one response a status, an example a code. */
+export function ApiProblems(...codes: ProblemCode[]): MethodDecorator & ClassDecorator {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of codes) {
+    const statuses: number[] = code === 'storage_error' ? [502, 503] : [PROBLEMS[code].status];
+    for (const status of statuses) byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return applyDecorators(
+    ApiExtraModels(ProblemDto, NodeErrorsDto),
+    ...[...byStatus].map(([status, group]) =>
+      ApiResponse({
+        status,
+        description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. '),
+        content: {
+          'application/problem+json': {
+            schema: { $ref: getSchemaPath(ProblemDto) },
+            examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code, status) }])),
+          },
+        },
+      }),
+    ),
+  );
+}
+
+function exampleOf(code: ProblemCode, status: number) {
+  const { title } = PROBLEMS[code];
+  return { type: `urn:comfy-sync-server:problem:${code}`, title, status, detail: `${title}.`, code };
+}

@@ -1,0 +1,3 @@
+export { HangUp } from './hang-up.decorator.js';
+export { useJsonBody } from './json-body.js';
+export { RequestPipe } from './request.pipe.js';

@@ -1,0 +1,48 @@
+import { type ArgumentMetadata, Injectable, type PipeTransform, ValidationPipe } from '@nestjs/common';
+import { validate, type ValidationError } from 'class-validator';
+import { type FieldError, ProblemException } from '../problem/index.js';
+
+const CHECKS = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
+
+/**
+ * Checks what comes in against its DTO; every mistake is told at once.
+ *
+ * Queries and paths go through Nest's ValidationPipe. Bodies do not: its class-transformer copies the whole workflow (0.7 ms
+ * for thirty nodes) and falls over a workflow with a key named `constructor`. A body is checked where it lies.
+ */
+@Injectable()
+export class RequestPipe implements PipeTransform {
+  private readonly forStrings = new ValidationPipe({
+    ...CHECKS,
+    transform: true,
+    exceptionFactory: (errors) => asProblem(errors),
+  });
+
+  async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type !== 'body') return this.forStrings.transform(value, metadata) as Promise<unknown>;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new ProblemException('invalid_request', 'The body must be a JSON object.');
+    }
+    const Dto = metadata.metatype as (new () => object) | undefined;
+    if (Dto === undefined) return value;
+    // Not Object.assign, for which a key `__proto__` of the body would be a setter.
+    const body = Object.defineProperties(new Dto(), Object.getOwnPropertyDescriptors(value));
+    const errors = await validate(body, CHECKS);
+    if (errors.length > 0) throw asProblem(errors);
+    return body;
+  }
+}
+
+function asProblem(errors: ValidationError[]): ProblemException {
+  const fields = errors.flatMap((error) => toFieldErrors(error));
+  const summary = fields.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  return new ProblemException('invalid_request', summary.slice(0, 1_000), { errors: fields.slice(0, 50) });
+}
+
+function toFieldErrors(error: ValidationError): FieldError[] {
+  const field = error.property.slice(0, 64);
+  return Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
+    field,
+    message: rule === 'whitelistValidation' ? 'is not a field of this request' : message.replace(`${error.property} `, ''),
+  }));
+}
