@@ -36,7 +36,7 @@ export function repr(value: unknown): string {
       .map(([key, member]) => `${repr(key)}: ${repr(member)}`)
       .join(', ')}}`;
   }
-  return String(value as number);
+  return JSON.stringify(value) ?? 'None';
 }
 
 /** `str` of what can be in a JSON document. */

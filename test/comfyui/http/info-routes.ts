@@ -46,7 +46,19 @@ export const getSystemStats: Route = ({ response }, { dialect }) => {
       python_version: '3.11.7 (main, May  9 2026, 07:35:25) [GCC 12.2.0]',
       pytorch_version: '2.13.0+cpu',
       embedded_python: false,
-      argv: ['/srv/ComfyUI/main.py', '--cpu', '--listen', '127.0.0.1'],
+      argv: [
+        '/srv/ComfyUI/main.py',
+        '--cpu',
+        '--listen',
+        '127.0.0.1',
+        '--port',
+        '8188',
+        '--front-end-root',
+        '/srv/frontend',
+        '--disable-api-nodes',
+        '--preview-method',
+        'latent2rgb',
+      ],
     },
     devices: [
       {

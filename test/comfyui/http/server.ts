@@ -139,20 +139,13 @@ export class HttpServer {
     const delay = faults.delayOf(route);
     if (delay > 0) await timers.sleep(delay);
     const trap = faults.takeTrap(route);
-    switch (trap?.kind) {
-      case undefined:
-        return false;
-      case 'hang':
-        return true;
-      case 'reset':
-        response.socket?.resetAndDestroy();
-        return true;
-      case 'fail':
-        if (typeof trap.body === 'object') sendJson(response, trap.status, trap.body);
-        else if (trap.body === '') sendEmpty(response, trap.status);
-        else sendText(response, trap.status, trap.body);
-        return true;
-    }
+    if (trap === undefined) return false;
+    if (trap.kind === 'reset') response.socket?.resetAndDestroy();
+    if (trap.kind !== 'fail') return true;
+    if (typeof trap.body === 'object') sendJson(response, trap.status, trap.body);
+    else if (trap.body === '') sendEmpty(response, trap.status);
+    else sendText(response, trap.status, trap.body);
+    return true;
   }
 
   /** Path below the base path, undefined outside of it. */

@@ -18,13 +18,15 @@ export function annotatedPath(name: string, folders: Folders): string | undefine
 export const loadNodes: Record<string, NodeClass> = {
   LoadImage: {
     validate(inputs, folders) {
-      const name = text(inputs['image']);
+      const name = inputs['image'];
+      if (typeof name !== 'string') return undefined;
       const path = annotatedPath(name, folders);
       if (path !== undefined && existsSync(path) && statSync(path).isFile()) return undefined;
       return { input: 'image', complaint: `Invalid image file: ${name}` };
     },
     isChanged(inputs, folders) {
-      const path = annotatedPath(text(inputs['image']), folders);
+      const name = inputs['image'];
+      const path = typeof name === 'string' ? annotatedPath(name, folders) : undefined;
       if (path === undefined || !existsSync(path)) return 'gone';
       return createHash('sha256').update(readFileSync(path)).digest('hex');
     },

@@ -23,9 +23,9 @@ export interface NodeContext {
   readonly models: Set<string>;
   /** State of this node that outlives one prompt, as the object of a ComfyUI node does. */
   readonly memory: Map<string, string>;
-  sleep(ms: number): Promise<void>;
+  readonly sleep: (ms: number) => Promise<void>;
   /** Reports a step; throws when the prompt was interrupted, which is the only moment a running node notices (07). */
-  progress(value: number, max: number, preview?: PreviewFrame): void;
+  readonly progress: (value: number, max: number, preview?: PreviewFrame) => void;
 }
 
 export interface NodeResult {

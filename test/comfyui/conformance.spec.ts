@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { Names } from './conformance/names.js';
+import { readRecording, recordingsOf, type Version } from './conformance/recording.js';
+import { type Difference, Replay } from './conformance/replay.js';
+import { TOLERATED } from './conformance/tolerated.js';
+import { ComfyStandin } from './index.js';
+
+/** Recordings that go on where others ended, and so share a server. */
+const SEQUELS: readonly (readonly string[])[] = [
+  ['02a-first', '02b-cached-rerun'],
+  ['11-client-chosen-prompt-id', '11b-same-prompt-id-again'],
+  ['17-node-expansion', '18-server-info'],
+  ['19a-txt2img-cold', '19b-txt2img-warm', '19c-txt2img-legacy-client'],
+  ['23a-before', '23b-cached-output-whose-file-is-gone'],
+];
+
+function groupsOf(version: Version): string[][] {
+  const all = recordingsOf(version);
+  const groups = SEQUELS.map((group) => group.filter((name) => all.includes(name)));
+  const single = all.filter((name) => !groups.flat().includes(name)).map((name) => [name]);
+  return [...groups, ...single].filter((group) => group.length > 0).sort();
+}
+
+async function replay(
+  version: Version,
+  group: readonly string[],
+): Promise<(Difference & { recording: string })[]> {
+  const comfy = await ComfyStandin.start({ legacy: version === '0.3.11' });
+  const names = new Names();
+  const found: (Difference & { recording: string })[] = [];
+  try {
+    for (const recording of group) {
+      if (recording.startsWith('23b')) {
+        comfy.faults.deleteOutputFile({ filename: 'gone_00001_.png', subfolder: '', type: 'output' });
+      }
+      const differences = await new Replay(comfy, readRecording(version, recording), names).run();
+      found.push(...differences.map((difference) => ({ ...difference, recording })));
+    }
+    return found;
+  } finally {
+    await comfy.stop();
+  }
+}
+
+for (const version of ['0.3.64', '0.3.11'] as const) {
+  describe.concurrent(`the stand-in as ComfyUI ${version}`, () => {
+    it.each(groupsOf(version))('does what was recorded in %s', { timeout: 30_000 }, async (...group) => {
+      const found = await replay(version, group);
+      const mine = TOLERATED.filter((each) => each.version === version && group.includes(each.recording));
+      const isTolerated = ({ recording, where }: { recording: string; where: string }) =>
+        mine.some((each) => each.recording === recording && each.where === where);
+      expect(found.filter((difference) => !isTolerated(difference))).toEqual([]);
+      const dead = mine.filter(({ recording, where }) =>
+        found.every((difference) => difference.recording !== recording || difference.where !== where),
+      );
+      expect(dead, 'tolerated, but no longer different').toEqual([]);
+    });
+  });
+}
