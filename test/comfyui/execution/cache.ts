@@ -47,7 +47,10 @@ export class Signatures {
     if (known !== undefined) return known;
     // A graph that bites its own tail must still get a signature; its execution fails later.
     this.known.set(nodeId, `cycle ${nodeId}`);
-    const { class_type, inputs } = this.graph.node(nodeId);
+    const node = this.graph.find(nodeId);
+    // A dead link in a branch that was found invalid and will not run (16).
+    if (node === undefined) return `missing ${nodeId}`;
+    const { class_type, inputs } = node;
     const changed = nodeClasses.get(class_type)?.isChanged?.(inputs, this.folders);
     const parts = Object.keys(inputs)
       .sort()

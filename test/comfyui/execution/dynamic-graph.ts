@@ -1,4 +1,4 @@
-import { isLink, type Graph, type GraphNode, type JsonObject } from '../types.js';
+import type { Graph, GraphNode } from '../types.js';
 
 /** The submitted graph and what its nodes expanded into (17). */
 export class DynamicGraph {
@@ -6,8 +6,12 @@ export class DynamicGraph {
 
   constructor(private readonly graph: Graph) {}
 
+  find(id: string): GraphNode | undefined {
+    return this.graph[id] ?? this.added.get(id)?.node;
+  }
+
   node(id: string): GraphNode {
-    const node = this.graph[id] ?? this.added.get(id)?.node;
+    const node = this.find(id);
     if (node === undefined) throw new Error(`node ${id} is not in the graph`);
     return node;
   }
@@ -27,16 +31,8 @@ export class DynamicGraph {
     return [...Object.keys(this.graph), ...this.added.keys()];
   }
 
-  /** Puts a sub-graph under `parent`; ids become `parent.0.0.id`. Returns the new name of an old id. */
-  expand(parent: string, graph: Graph): (id: string) => string {
-    const rename = (id: string) => `${parent}.0.0.${id}`;
-    for (const [id, node] of Object.entries(graph)) {
-      const inputs: JsonObject = {};
-      for (const [name, value] of Object.entries(node.inputs)) {
-        inputs[name] = isLink(value) && value[0] in graph ? [rename(value[0]), value[1]] : value;
-      }
-      this.added.set(rename(id), { node: { ...node, inputs }, parent });
-    }
-    return rename;
+  /** Puts a sub-graph, whose ids are final, under `parent`. */
+  expand(parent: string, graph: Graph): void {
+    for (const [id, node] of Object.entries(graph)) this.added.set(id, { node, parent });
   }
 }

@@ -42,6 +42,9 @@ export class Executor {
     this.current = run;
     try {
       return await run.perform();
+    } catch (error) {
+      // A fault of ours, or a graph nobody foresaw: the prompt fails, the server goes on.
+      return run.failed(undefined, error, {});
     } finally {
       this.current = undefined;
       this.parts.hub.running = undefined;
@@ -180,32 +183,15 @@ class Run {
   }
 
   private expand(id: string, { graph, result }: NonNullable<NodeResult['expand']>): void {
-    // A sub-graph takes links as inputs, not the values they brought.
-    const outer = this.graph.node(id).inputs;
-    const inner = Object.fromEntries(
-      Object.entries(graph).map(([name, node]) => [
-        name,
-        {
-          ...node,
-          inputs: Object.fromEntries(
-            Object.entries(node.inputs).map(([key, value]) => [
-              key,
-              isLink(value) ? value : (outer[key] ?? value),
-            ]),
-          ),
-        },
-      ]),
-    );
-    const rename = this.graph.expand(id, inner);
-    const sources = result.map(([from, slot]): [string, number] => [rename(from), slot]);
-    this.waiting.set(id, sources);
-    for (const [from] of sources) {
+    this.graph.expand(id, graph);
+    this.waiting.set(id, result);
+    for (const [from] of result) {
       this.list.add(from);
       this.list.link(from, id);
     }
   }
 
-  private failed(id: string | undefined, error: unknown, inputs: JsonObject): RunResult {
+  failed(id: string | undefined, error: unknown, inputs: JsonObject): RunResult {
     const node = { node_id: id ?? null, node_type: id === undefined ? null : this.graph.node(id).class_type };
     const base = { prompt_id: this.promptId, ...node, executed: this.executed };
     if (error instanceof Interrupted) {
@@ -248,6 +234,7 @@ class Run {
     return {
       nodeId: id,
       promptId,
+      links: this.graph.node(id).inputs,
       graph,
       extraData,
       folders,

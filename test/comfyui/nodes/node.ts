@@ -14,6 +14,8 @@ export interface PreviewFrame {
 export interface NodeContext {
   readonly nodeId: string;
   readonly promptId: string;
+  /** The inputs as the graph has them, links unresolved. */
+  readonly links: JsonObject;
   readonly graph: Graph;
   readonly extraData: JsonObject;
   readonly folders: Folders;
@@ -33,7 +35,7 @@ export interface NodeResult {
   outputs?: readonly unknown[];
   /** What `executed` and the history show. */
   ui?: JsonObject;
-  /** Node expansion (17): nodes to run in this one's place, and where each output then comes from. */
+  /** Node expansion (17): nodes to run in this one's place, with their final ids, and where each output then comes from. */
   expand?: { graph: Graph; result: readonly [nodeId: string, slot: number][] };
 }
 

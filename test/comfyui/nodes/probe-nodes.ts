@@ -62,15 +62,14 @@ export const probeNodes: Record<string, NodeClass> = {
   },
   /** Expands into two inversions, which leave the picture as it was (17). */
   ProbeExpander: {
-    run: (inputs) => ({
-      expand: {
-        graph: {
-          '1': { class_type: 'ImageInvert', inputs: { image: inputs['image'] } },
-          '2': { class_type: 'ImageInvert', inputs: { image: ['1', 0] } },
-        },
-        result: [['2', 0]],
-      },
-    }),
+    run(_inputs, { nodeId, links }) {
+      const [once, twice] = [`${nodeId}.0.0.1`, `${nodeId}.0.0.2`];
+      const graph = {
+        [once]: { class_type: 'ImageInvert', inputs: { image: links['image'] } },
+        [twice]: { class_type: 'ImageInvert', inputs: { image: [once, 0] } },
+      };
+      return { expand: { graph, result: [[twice, 0]] } };
+    },
   },
   /** Ours: writes a file of exactly `size` bytes without holding it in memory. */
   ProbeBytes: {
