@@ -1,9 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { EMPTY, type Observable } from 'rxjs';
 import { BackendPool } from './backends/index.js';
 import { ComfyError } from './comfy.error.js';
-import { Dispatcher, Job, JobQueue, type JobState, type JobUpdate, noBackend, toFailure } from './jobs/index.js';
+import {
+  Dispatcher,
+  Job,
+  JobQueue,
+  type JobState,
+  type JobUpdate,
+  noBackend,
+  toFailure,
+} from './jobs/index.js';
 import { findOutputNode, parseWorkflow } from './workflow/index.js';
 
 export interface SubmitRequest {
@@ -35,7 +48,12 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** State of every backend. */
   get backends(): BackendStatus[] {
-    return this.pool.backends.map(({ name, connected, slots, busySlots }) => ({ name, connected, slots, busySlots }));
+    return this.pool.backends.map(({ name, connected, slots, busySlots }) => ({
+      name,
+      connected,
+      slots,
+      busySlots,
+    }));
   }
 
   /** Jobs waiting for a backend. */
@@ -50,7 +68,8 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    */
   submit(request: SubmitRequest): JobState {
     const workflow = parseWorkflow(request.workflow);
-    const outputNode = request.outputNode === undefined ? undefined : findOutputNode(workflow, request.outputNode);
+    const outputNode =
+      request.outputNode === undefined ? undefined : findOutputNode(workflow, request.outputNode);
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
     const job = new Job(randomUUID(), { workflow, outputNode }, Date.now());

@@ -26,7 +26,8 @@ export function parseComfyuiServer(entry: string): BackendAddress {
     throw new Error(`has the scheme ${scheme}://, only http:// and https:// are known`);
   }
   // A bare IPv6 address has no port and no brackets: `::1`.
-  const authority = scheme === undefined && /^[0-9a-f:.%]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text) ? `[${text}]` : text;
+  const authority =
+    scheme === undefined && /^[0-9a-f:.%]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text) ? `[${text}]` : text;
   let url: URL;
   try {
     url = new URL(scheme === undefined ? `http://${authority}` : authority);

@@ -72,13 +72,16 @@ export function parsedOr<T>(about: string, accepts: string, fallback: string, re
 
 /** A whole number between two bounds, both inclusive. */
 export function integer(about: string, min: number, max: number, fallback: number) {
-  return field({ about, accepts: `a whole number from ${min} to ${max}`, fallback: String(fallback) }, (value) => {
-    if (!/^\d{1,15}$/.test(value)) throw new Error('is not a whole number');
-    const number = Number(value);
-    if (number < min) throw new Error(`is less than ${min}`);
-    if (number > max) throw new Error(`is more than ${max}`);
-    return number;
-  });
+  return field(
+    { about, accepts: `a whole number from ${min} to ${max}`, fallback: String(fallback) },
+    (value) => {
+      if (!/^\d{1,15}$/.test(value)) throw new Error('is not a whole number');
+      const number = Number(value);
+      if (number < min) throw new Error(`is less than ${min}`);
+      if (number > max) throw new Error(`is more than ${max}`);
+      return number;
+    },
+  );
 }
 
 const TRUE = new Set(['true', '1', 'yes', 'on']);
@@ -102,11 +105,14 @@ export function choice<const T extends string>(about: string, values: readonly T
 
 /** An absolute http(s) URL without credentials, query and fragment; trailing slashes are cut. */
 export function httpUrl(about: string) {
-  return optionalField({ about, accepts: 'an http:// or https:// URL, e.g. https://pictures.example.com' }, (value) => {
-    if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) throw new Error('is not such a URL');
-    const url = new URL(value);
-    if (url.username !== '' || url.password !== '') throw new Error('holds credentials');
-    if (url.search !== '' || url.hash !== '') throw new Error('has a query or a fragment');
-    return url.href.replace(/\/+$/, '');
-  });
+  return optionalField(
+    { about, accepts: 'an http:// or https:// URL, e.g. https://pictures.example.com' },
+    (value) => {
+      if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) throw new Error('is not such a URL');
+      const url = new URL(value);
+      if (url.username !== '' || url.password !== '') throw new Error('holds credentials');
+      if (url.search !== '' || url.hash !== '') throw new Error('has a query or a fragment');
+      return url.href.replace(/\/+$/, '');
+    },
+  );
 }

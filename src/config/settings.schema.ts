@@ -12,7 +12,11 @@ export const SETTINGS_SCHEMA = z.object({
   PORT: integer('Port to listen on', 0, 65_535, 3_000),
   HOST: textOr('Address to listen on', 'an IP address or a host name', '0.0.0.0'),
   SERVER_BASE_URL: httpUrl('Where callers reach this server; put before every URL of ours in a reply'),
-  LOG_LEVEL: choice('The least important log lines to write', ['error', 'warn', 'log', 'debug', 'verbose'], 'log'),
+  LOG_LEVEL: choice(
+    'The least important log lines to write',
+    ['error', 'warn', 'log', 'debug', 'verbose'],
+    'log',
+  ),
   LOG_FORMAT: choice('Log lines for people or for machines', ['text', 'json'], 'text'),
   MAX_BODY_MB: integer('Largest request body, in MiB', 1, 1_024, 32),
 
@@ -29,7 +33,10 @@ export const SETTINGS_SCHEMA = z.object({
     { secret: true },
   ),
   COMFYUI_SLOTS: integer('Prompts that one ComfyUI holds at once, running and waiting', 1, 64, 2),
-  COMFYUI_JOB_FOLDERS: flag("Save each job into a folder of its own on ComfyUI's disk (much faster there)", true),
+  COMFYUI_JOB_FOLDERS: flag(
+    "Save each job into a folder of its own on ComfyUI's disk (much faster there)",
+    true,
+  ),
   COMFYUI_DELETE_HISTORY: flag("Delete a job from ComfyUI's history once its files are safe", true),
   MAX_QUEUE: integer('Jobs that may wait for a free ComfyUI; more get 429', 1, 100_000, 1_000),
   GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
@@ -47,7 +54,10 @@ export const SETTINGS_SCHEMA = z.object({
   ENABLE_OSS: flag('Upload every file to Aliyun OSS as well', true),
   OSS_ACCESS_KEY_ID: text('Access key of Aliyun OSS', 'the id', { secret: true }),
   OSS_ACCESS_KEY_SECRET: text('Secret of that access key', 'the secret', { secret: true }),
-  OSS_ENDPOINT: text('Endpoint of the bucket', 'oss-cn-hangzhou.aliyuncs.com, an -internal one, or a bound domain'),
+  OSS_ENDPOINT: text(
+    'Endpoint of the bucket',
+    'oss-cn-hangzhou.aliyuncs.com, an -internal one, or a bound domain',
+  ),
   OSS_BUCKET_NAME: text('Name of the bucket', 'the name'),
   OSS_BASE_PATH: parsedOr('Folder in the bucket', 'a path without .. and \\', 'comfy_images/', parseBasePath),
   OSS_REGION: text('Region of the bucket; needed where the endpoint does not tell it', 'e.g. cn-hangzhou'),
@@ -63,7 +73,8 @@ export const SETTINGS_SCHEMA = z.object({
 
 function parseBasePath(value: string): string {
   // oxlint-disable-next-line no-control-regex
-  if (/(^|\/)\.\.(\/|$)|\\|[\u0000-\u001f\u007f]|^\?/.test(value)) throw new Error('has a part that is not allowed');
+  if (/(^|\/)\.\.(\/|$)|\\|[\u0000-\u001f\u007f]|^\?/.test(value))
+    throw new Error('has a part that is not allowed');
   const path = value.split('/').filter(Boolean).join('/');
   return path === '' ? '' : `${path}/`;
 }

@@ -18,7 +18,13 @@ import { isFinal, type JobState } from '../comfy/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
 import { HangUp } from '../request/index.js';
 import { Storage } from '../storage/index.js';
-import { GenerateDto, GenerateFileDto, GenerateReplyDto, PendingReplyDto, ResultQueryDto } from './generate.dto.js';
+import {
+  GenerateDto,
+  GenerateFileDto,
+  GenerateReplyDto,
+  PendingReplyDto,
+  ResultQueryDto,
+} from './generate.dto.js';
 import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
 import { GenerateService } from './generate.service.js';
 import { wantsFile } from './wants-file.js';
@@ -67,7 +73,11 @@ export class GenerateController {
     description:
       'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself. Hanging up cancels the job.',
   })
-  @ApiResponse({ status: 200, description: 'The result, or the file itself', content: { ...JSON_REPLY, ...FILE } })
+  @ApiResponse({
+    status: 200,
+    description: 'The result, or the file itself',
+    content: { ...JSON_REPLY, ...FILE },
+  })
   @GenerateProblems()
   async generate(
     @Body() body: GenerateDto,
@@ -103,7 +113,11 @@ export class GenerateController {
     description:
       'The same answer as that call would have got, once it is there; 202 until then. The last thousand jobs are remembered, until a restart.',
   })
-  @ApiResponse({ status: 200, description: 'The result, or the file itself', content: { ...JSON_REPLY, ...FILE } })
+  @ApiResponse({
+    status: 200,
+    description: 'The result, or the file itself',
+    content: { ...JSON_REPLY, ...FILE },
+  })
   @ApiResponse({
     status: 202,
     description: 'Not ready yet',

@@ -1,6 +1,15 @@
 import type { Request } from 'express';
 
-const FILES = ['image/png', 'image/jpeg', 'image/webp', 'image/avif', 'image/gif', 'video/mp4', 'audio/mpeg', 'application/octet-stream'];
+const FILES = [
+  'image/png',
+  'image/jpeg',
+  'image/webp',
+  'image/avif',
+  'image/gif',
+  'video/mp4',
+  'audio/mpeg',
+  'application/octet-stream',
+];
 
 /**
  * Does the caller want the file itself? What the body says holds; without it, an `Accept` header that ranks a kind of

@@ -12,7 +12,9 @@ const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error('Say where to write: node dist/openapi/write.js openapi.json');
 const folder = mkdtempSync(join(tmpdir(), 'openapi-'));
 const settings = readSettings({ ENABLE_OSS: 'false', OUTPUT_DIR: folder });
-const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), { logger: ['error'] });
+const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
+  logger: ['error'],
+});
 writeFileSync(target, `${JSON.stringify(buildOpenApi(app), null, 2)}\n`);
 await app.close();
 rmSync(folder, { recursive: true });

@@ -29,7 +29,9 @@ export class ProblemFilter implements ExceptionFilter {
 
   private unexpected(error: unknown, request: Request): ProblemException {
     const { method, path } = request;
-    this.logger.error(`${method} ${path}: ${error instanceof Error ? (error.stack ?? error.message) : 'unknown error'}`);
+    this.logger.error(
+      `${method} ${path}: ${error instanceof Error ? (error.stack ?? error.message) : 'unknown error'}`,
+    );
     return new ProblemException('internal_error', 'This was not expected; the log of the server says more.');
   }
 }

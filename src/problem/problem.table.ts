@@ -13,7 +13,10 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, title: 'The body is of a type that is not supported' },
   range_not_satisfiable: { status: 416, title: 'The file has no such range' },
   invalid_workflow: { status: 422, title: 'ComfyUI refuses the workflow' },
-  workflow_format_ui: { status: 422, title: 'The workflow is in the format of the ComfyUI page, not the API format' },
+  workflow_format_ui: {
+    status: 422,
+    title: 'The workflow is in the format of the ComfyUI page, not the API format',
+  },
   output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
   no_output: { status: 422, title: 'The output node produced no file' },
   queue_full: { status: 429, title: 'The waiting line is full' },

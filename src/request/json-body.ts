@@ -15,14 +15,18 @@ export function useJsonBody(app: NestExpressApplication, maxBytes: number): void
   app.use((request: Request, _response: Response, next: NextFunction) => {
     if (typeof request.body === 'string') request.body = readBody(request.body);
     else if (hasBody(request)) {
-      throw new ProblemException('unsupported_media_type', 'Send the body as JSON, with Content-Type: application/json.');
+      throw new ProblemException(
+        'unsupported_media_type',
+        'Send the body as JSON, with Content-Type: application/json.',
+      );
     }
     next();
   });
 }
 
 function readBody(text: string): unknown {
-  if (text.trim() === '') throw new ProblemException('invalid_request', 'The body is empty; send a JSON object.');
+  if (text.trim() === '')
+    throw new ProblemException('invalid_request', 'The body is empty; send a JSON object.');
   if (isTooDeep(text)) {
     throw new ProblemException('invalid_request', `The body nests deeper than ${MAX_DEPTH} levels.`);
   }

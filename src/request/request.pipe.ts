@@ -43,6 +43,9 @@ function toFieldErrors(error: ValidationError): FieldError[] {
   const field = error.property.slice(0, 64);
   return Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
-    message: rule === 'whitelistValidation' ? 'is not a field of this request' : message.replace(`${error.property} `, ''),
+    message:
+      rule === 'whitelistValidation'
+        ? 'is not a field of this request'
+        : message.replace(`${error.property} `, ''),
   }));
 }

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { BehaviorSubject, finalize, Observable, Subject, type Subscription } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
-import { ComfyClient, type ClientLimits, type FileRef, type RunEvent, type RunRequest, type ViewedFile } from '../client/index.js';
+import {
+  ComfyClient,
+  type ClientLimits,
+  type FileRef,
+  type RunEvent,
+  type RunRequest,
+  type ViewedFile,
+} from '../client/index.js';
 
 /** A run as the engine asks for it; the backend finds the prompt's id. */
 export type BackendRun = Omit<RunRequest, 'promptId'> & { promptId?: string };

@@ -59,7 +59,8 @@ describe.each([
     await comfy.stop();
   });
 
-  const outputs = (list: RunEvent[]) => list.flatMap((event) => (event.type === 'output' ? [event.output] : []));
+  const outputs = (list: RunEvent[]) =>
+    list.flatMap((event) => (event.type === 'output' ? [event.output] : []));
 
   it('tells a run from acceptance to output, and reads the file', async () => {
     const list = await events(picture());
@@ -84,7 +85,9 @@ describe.each([
     const values = list.flatMap((event) => (event.type === 'progress' ? [event.progress.value] : []));
     expect(values).toEqual([...values].sort((a, b) => a - b));
     expect(values.at(-1)).toBeGreaterThan(0.9);
-    const steps = list.flatMap((event) => (event.type === 'progress' && event.progress.node === '2' ? [event.progress] : []));
+    const steps = list.flatMap((event) =>
+      event.type === 'progress' && event.progress.node === '2' ? [event.progress] : [],
+    );
     expect(steps.at(-1)).toMatchObject({ class: 'ProbeSlowImage', steps: 10 });
   });
 
@@ -106,17 +109,22 @@ describe.each([
   });
 
   it('passes ComfyUI’s refusal on without its tracebacks', async () => {
-    const error = await failure(picture({ '277': { class_type: 'SaveImage', inputs: { images: ['99', 0], filename_prefix: 'x' } } }));
+    const error = await failure(
+      picture({ '277': { class_type: 'SaveImage', inputs: { images: ['99', 0], filename_prefix: 'x' } } }),
+    );
     expect(error).toMatchObject({ code: 'invalid_workflow' });
     expect(error.nodeErrors?.['277']?.class_type).toBe('SaveImage');
     expect(JSON.stringify(error)).not.toContain('/srv');
   });
 
   it('fails at once where the wanted branch is skipped, and stops the rest', async () => {
-    const error = await failure({
-      ...slow(100),
-      '300': { class_type: 'SaveImage', inputs: { images: ['99', 0], filename_prefix: 'x' } },
-    }, { outputNode: '300' });
+    const error = await failure(
+      {
+        ...slow(100),
+        '300': { class_type: 'SaveImage', inputs: { images: ['99', 0], filename_prefix: 'x' } },
+      },
+      { outputNode: '300' },
+    );
     expect(error.code).toBe('invalid_workflow');
     expect(error.nodeErrors).toHaveProperty('300');
     await vi.waitFor(() => expect(comfy.queue).toEqual({ running: [], pending: [] }), 5_000);

@@ -109,7 +109,11 @@ export class ComfyHttp {
     }
     const promptId = asString(json?.['prompt_id']);
     if (answer.statusCode !== 200 || promptId === undefined) {
-      throw new BackendError('status', `POST /prompt was answered with ${answer.statusCode}`, answer.statusCode);
+      throw new BackendError(
+        'status',
+        `POST /prompt was answered with ${answer.statusCode}`,
+        answer.statusCode,
+      );
     }
     return { promptId, nodeErrors: json?.['node_errors'] };
   }
@@ -156,7 +160,9 @@ export class ComfyHttp {
    * other. @returns false where the server does not know the route
    */
   async cancelJob(promptId: string): Promise<boolean> {
-    const answer = await this.request('POST', `/api/jobs/${encodeURIComponent(promptId)}/cancel`, { body: '{}' });
+    const answer = await this.request('POST', `/api/jobs/${encodeURIComponent(promptId)}/cancel`, {
+      body: '{}',
+    });
     await answer.body.dump();
     if (answer.statusCode === 404 || answer.statusCode === 405) return false;
     this.expectOk(answer, 'POST /api/jobs/{id}/cancel');
@@ -175,7 +181,8 @@ export class ComfyHttp {
       await answer.body.dump();
       throw new BackendError('status', `GET /view was answered with ${answer.statusCode}`, answer.statusCode);
     }
-    const length = answer.headers['content-encoding'] === undefined ? answer.headers['content-length'] : undefined;
+    const length =
+      answer.headers['content-encoding'] === undefined ? answer.headers['content-length'] : undefined;
     return { body: answer.body, size: typeof length === 'string' ? Number(length) : undefined };
   }
 
@@ -213,7 +220,8 @@ export class ComfyHttp {
       return await this.pool.request({
         method,
         path: `${this.prefix}${path}${this.query === '' ? '' : separator + this.query}`,
-        headers: options.body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
+        headers:
+          options.body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
         body: options.body ?? null,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
@@ -228,7 +236,8 @@ export class ComfyHttp {
       let size = 0;
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         size += chunk.length;
-        if (size > MAX_JSON_BYTES) throw new BackendError('status', 'The answer is too large', answer.statusCode);
+        if (size > MAX_JSON_BYTES)
+          throw new BackendError('status', 'The answer is too large', answer.statusCode);
         chunks.push(chunk);
       }
       const text = Buffer.concat(chunks).toString('utf8');
@@ -252,7 +261,14 @@ function readMark(extraData: unknown): string | undefined {
   return asString(asRecord(extraData)?.[JOB_MARK]);
 }
 
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']);
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+]);
 
 /** Also used for errors of a body stream that break while it is read. */
 export function asBackendError(error: unknown): BackendError {

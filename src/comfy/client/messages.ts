@@ -91,7 +91,8 @@ export function parseTextFrame(text: string): SocketMessage | undefined {
       const node = asString(data['node']);
       const value = asNumber(data['value']);
       const max = asNumber(data['max']);
-      if (promptId === undefined || node === undefined || value === undefined || max === undefined) return undefined;
+      if (promptId === undefined || node === undefined || value === undefined || max === undefined)
+        return undefined;
       return { type: 'progress', promptId, node, value, max };
     }
     case 'executed': {

@@ -110,7 +110,9 @@ export class ProgressMeter {
     }
     const value = Math.max(this.current.value, total === 0 ? 1 : done / total);
     const next = { ...this.current, ...change, value, nodesDone, nodesTotal: this.shares.size };
-    const changed = (Object.keys(next) as (keyof RunProgress)[]).some((key) => next[key] !== this.current[key]);
+    const changed = (Object.keys(next) as (keyof RunProgress)[]).some(
+      (key) => next[key] !== this.current[key],
+    );
     this.current = next;
     return changed ? next : undefined;
   }

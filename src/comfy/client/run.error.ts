@@ -8,9 +8,13 @@ import { redact } from './redact.js';
 export function rejectedError(error: unknown): ComfyError {
   if (error instanceof PromptRejected) {
     const detail = error.details === '' ? '' : ` (${redact(error.details)})`;
-    return new ComfyError('invalid_workflow', `ComfyUI refuses the workflow: ${redact(error.message)}${detail}`, {
-      nodeErrors: readNodeErrors(error.nodeErrors),
-    });
+    return new ComfyError(
+      'invalid_workflow',
+      `ComfyUI refuses the workflow: ${redact(error.message)}${detail}`,
+      {
+        nodeErrors: readNodeErrors(error.nodeErrors),
+      },
+    );
   }
   if (error instanceof BackendError && (error.status === 500 || error.status === 413)) {
     // What we send is always JSON, so a 500 says that reading the graph broke ComfyUI (it does so on what it does not expect).
@@ -34,7 +38,11 @@ export function executionError(failure: ExecutionFailure): ComfyError {
       : `${where} failed: ${details}${message === '' ? '' : `: ${message}`}`,
     node === ''
       ? {}
-      : { nodeErrors: { [node]: { class_type: nodeType, errors: [{ type: 'execution_error', message, details }] } } },
+      : {
+          nodeErrors: {
+            [node]: { class_type: nodeType, errors: [{ type: 'execution_error', message, details }] },
+          },
+        },
   );
 }
 

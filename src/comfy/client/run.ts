@@ -5,11 +5,11 @@ import { BackendError, PromptRejected } from './backend.error.js';
 import type { ComfyHttp } from './comfy-http.js';
 import type { ComfySocket } from './comfy-socket.js';
 import { executionError, interruptedError, lostError, rejectedError } from './run.error.js';
-import { readHistoryEntry, type HistoryOutcome } from './history.js';
 import type { PromptMessage } from './messages.js';
 import { readNodeErrors, skippedOutputs } from './node-errors.js';
 import { readNodeOutput, type RunOutput } from './outputs.js';
 import { ProgressMeter, type RunProgress } from './progress-meter.js';
+import { type Finding, inquire } from './prompt-inquiry.js';
 import type { PromptCanceller } from './prompt-canceller.js';
 import type { PromptRouter } from './prompt-router.js';
 
@@ -139,7 +139,10 @@ class PromptRun {
   }
 
   private cancel(): void {
-    this.context.canceller.cancel(this.request.promptId, this.submission.then(() => this.promptId));
+    this.context.canceller.cancel(
+      this.request.promptId,
+      this.submission.then(() => this.promptId),
+    );
   }
 
   private async submit(clientId: string): Promise<void> {
@@ -154,7 +157,8 @@ class PromptRun {
       this.accept(reply.promptId, reply.nodeErrors);
     } catch (error) {
       if (this.ended) return;
-      if (error instanceof PromptRejected || !(error instanceof BackendError)) this.fail(rejectedError(error));
+      if (error instanceof PromptRejected || !(error instanceof BackendError))
+        this.fail(rejectedError(error));
       else if (error.inDoubt) this.loseSight();
       else this.fail(rejectedError(error));
     }
@@ -173,7 +177,9 @@ class PromptRun {
       this.promptId = promptId;
       this.context.canceller.cancel(this.request.promptId, Promise.resolve(promptId));
       this.fail(
-        new ComfyError('invalid_workflow', 'ComfyUI cannot run the branch of the output node.', { nodeErrors }),
+        new ComfyError('invalid_workflow', 'ComfyUI cannot run the branch of the output node.', {
+          nodeErrors,
+        }),
       );
       return;
     }
@@ -199,7 +205,8 @@ class PromptRun {
         break;
       case 'executed':
         this.heard.add(message.displayNode);
-        for (const output of readNodeOutput(message.node, message.displayNode, message.output)) this.deliver(output);
+        for (const output of readNodeOutput(message.node, message.displayNode, message.output))
+          this.deliver(output);
         break;
       case 'image':
         this.takeImage(message);
@@ -231,7 +238,10 @@ class PromptRun {
     const { node, displayNode, mime, bytes } = message;
     if (this.request.workflow[displayNode]?.class_type === SOCKET_OUTPUT_CLASS) {
       this.heard.add(displayNode);
-      this.emit({ type: 'output', output: { node, displayNode, kind: 'images', form: 'memory', mime, bytes } });
+      this.emit({
+        type: 'output',
+        output: { node, displayNode, kind: 'images', form: 'memory', mime, bytes },
+      });
     } else {
       this.emit({ type: 'preview', node: displayNode, mime, bytes });
     }
@@ -270,7 +280,7 @@ class PromptRun {
   private async ask(): Promise<void> {
     this.asking = true;
     try {
-      const found = await this.find();
+      const found = await inquire(this.context.http, this.promptId, this.request.promptId, this.accepted);
       this.unansweredSince = undefined;
       if (!this.ended && !this.finishing) this.settle(found);
     } catch (error) {
@@ -286,46 +296,28 @@ class PromptRun {
     }
   }
 
-  private async find(): Promise<HistoryOutcome | 'waiting' | 'lost'> {
-    const { http } = this.context;
-    // In this order a prompt that ends in between is seen: it leaves the queue when its history is written.
-    const early = readHistoryEntry(await http.history(this.promptId));
-    if (early !== undefined) return early;
-    const { running, pending } = await http.queue();
-    const mark = this.request.promptId;
-    const row = [...running, ...pending].find((item) => item.promptId === this.promptId || item.mark === mark);
-    if (row !== undefined) {
-      if (!this.accepted) this.accept(row.promptId, undefined);
-      if (running.includes(row)) this.begin();
-      return 'waiting';
+  private settle(found: Finding): void {
+    if (found.is === 'waiting') {
+      if (!this.accepted) this.accept(found.promptId, undefined);
+      if (found.running) this.begin();
+      return;
     }
-    const late = readHistoryEntry(await http.history(this.promptId));
-    if (late !== undefined) return late;
-    if (this.accepted) return 'lost';
-    // The reply never came, so on an old server we do not know the id: our mark does.
-    const marked = await http.historyByMark(mark);
-    if (marked === undefined) return 'lost';
-    this.promptId = marked.promptId;
-    return readHistoryEntry(marked.entry) ?? 'waiting';
-  }
-
-  private settle(found: HistoryOutcome | 'waiting' | 'lost'): void {
-    if (found === 'waiting') return;
-    if (found === 'lost') {
+    if (found.is === 'missing') {
       // A request in doubt may still be on its way into the queue.
       this.missingSince ??= Date.now();
       if (this.accepted || Date.now() - this.missingSince >= this.context.limits.doubtMs) this.lose();
       return;
     }
-    if (!this.accepted) this.accept(this.promptId, undefined);
-    switch (found.ended) {
+    if (!this.accepted) this.accept(found.promptId, undefined);
+    const { outcome } = found;
+    switch (outcome.ended) {
       case 'error':
-        return this.fail(executionError(found.failure));
+        return this.fail(executionError(outcome.failure));
       case 'interrupted':
         return this.fail(interruptedError());
       case 'success':
         this.begin();
-        for (const output of found.outputs) this.deliver(output);
+        for (const output of outcome.outputs) this.deliver(output);
         if (this.doubt && this.wantsSocketOutput()) return this.lose();
         return this.complete();
     }

@@ -21,7 +21,10 @@ export class InProcessQueue extends JobQueue {
 
   add(job: Job): void {
     if (this.line.size >= this.maxWaiting) {
-      throw new ComfyError('queue_full', `${this.line.size} jobs are waiting already. Try again in a moment.`);
+      throw new ComfyError(
+        'queue_full',
+        `${this.line.size} jobs are waiting already. Try again in a moment.`,
+      );
     }
     this.line.set(job.id, job);
     this.known.set(job.id, job);

@@ -70,7 +70,8 @@ export class JobRunner {
   }
 
   private log(job: Job, error: unknown): void {
-    const diagnosis = error instanceof StorageError ? ` ${error.reason} ${JSON.stringify(error.diagnosis)}` : '';
+    const diagnosis =
+      error instanceof StorageError ? ` ${error.reason} ${JSON.stringify(error.diagnosis)}` : '';
     this.logger.error(`Job ${job.id}: ${error instanceof Error ? error.message : 'failed'}${diagnosis}`);
   }
 }
@@ -92,7 +93,8 @@ function toJobEvent(event: RunEvent): JobEvent | undefined {
 /** What the caller may know of an error. */
 export function toFailure(error: unknown): JobFailure {
   if (error instanceof ComfyError) {
-    const retryable = error.code === 'no_backend' || error.code === 'backend_lost' || error.code === 'shutting_down';
+    const retryable =
+      error.code === 'no_backend' || error.code === 'backend_lost' || error.code === 'shutting_down';
     const { code, message, nodeErrors } = error;
     return { code, message, retryable, ...(nodeErrors === undefined ? {} : { nodeErrors }) };
   }

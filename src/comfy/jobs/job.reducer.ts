@@ -14,7 +14,12 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
   if (isFinal(state)) return state;
   switch (event.type) {
     case 'started':
-      return { ...state, status: 'running', backend: event.backend, times: { ...state.times, started: event.at } };
+      return {
+        ...state,
+        status: 'running',
+        backend: event.backend,
+        times: { ...state.times, started: event.at },
+      };
     case 'accepted':
       return Object.keys(event.nodeErrors).length === 0 ? state : { ...state, nodeErrors: event.nodeErrors };
     case 'progress':

@@ -9,8 +9,12 @@ export function findOutputNode(workflow: Workflow, wanted: string | number): str
   const id = String(wanted);
   if (Object.hasOwn(workflow, id)) return id;
   const saving = Object.keys(workflow).filter((key) => /save|preview/i.test(workflow[key]?.class_type ?? ''));
-  const hint = saving.length > 0 ? ` Nodes that save or preview here: ${saving.slice(0, 10).join(', ')}.` : '';
-  throw new ComfyError('output_node_not_found', `There is no node ${JSON.stringify(id.slice(0, 64))} in the workflow.${hint}`);
+  const hint =
+    saving.length > 0 ? ` Nodes that save or preview here: ${saving.slice(0, 10).join(', ')}.` : '';
+  throw new ComfyError(
+    'output_node_not_found',
+    `There is no node ${JSON.stringify(id.slice(0, 64))} in the workflow.${hint}`,
+  );
 }
 
 /** Where a node's files went; `memory` for pictures that came over the socket. */

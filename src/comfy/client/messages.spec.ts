@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseBinaryFrame } from './binary-frame.js';
+import { readHistoryEntry } from './history.js';
+import { parseTextFrame } from './messages.js';
+
+interface Line {
+  dir: string;
+  kind: string;
+  path?: string;
+  json?: Record<string, unknown>;
+  eventType?: number;
+  base64?: string;
+}
+
+const folder = new URL('../../../test/comfyui/recordings/', import.meta.url);
+const recordings = readdirSync(folder).flatMap((version) =>
+  readdirSync(new URL(`${version}/`, folder))
+    .filter((name) => name.endsWith('.jsonl'))
+    .map((name) => ({ name: `${version}/${name}`, url: new URL(`${version}/${name}`, folder) })),
+);
+const linesOf = (url: URL) =>
+  readFileSync(url, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Line);
+
+describe.each(recordings)('recording $name', ({ url }) => {
+  const received = linesOf(url).filter(({ dir }) => dir === '<');
+
+  it('has no frame that we do not know', () => {
+    for (const { kind, json, base64, eventType } of received) {
+      if (kind === 'ws-text') {
+        const message = parseTextFrame(JSON.stringify(json));
+        expect(message, JSON.stringify(json)).toBeDefined();
+        expect(message?.type.replace('_untagged', '')).toBe(json?.['type']);
+      }
+      // Some long recordings keep only the head of a frame.
+      if (kind === 'ws-binary' && base64 !== undefined) {
+        const image = parseBinaryFrame(Buffer.from(base64, 'base64'));
+        expect(image?.mime).toMatch(/^image\/(png|jpeg)$/);
+        expect(image?.tag === undefined).toBe(eventType === 1);
+      }
+    }
+  });
+
+  it('has no history entry that we misread', () => {
+    for (const { json } of received) {
+      for (const entry of Object.values(json ?? {})) {
+        if (typeof entry !== 'object' || entry === null || !('status' in entry) || !('prompt' in entry))
+          continue;
+        const text = JSON.stringify(entry);
+        const expected = text.includes('"execution_error"')
+          ? 'error'
+          : text.includes('"execution_interrupted"')
+            ? 'interrupted'
+            : 'success';
+        expect(readHistoryEntry(entry)?.ended).toBe(expected);
+      }
+    }
+  });
+});
+
+describe('parseTextFrame', () => {
+  it.each([
+    '',
+    'null',
+    '[]',
+    '{"type":',
+    '{"type":"executed"}',
+    '{"type":"executed","data":{}}',
+    '{"type":"new","data":{}}',
+  ])('lets %j pass by', (text) => expect(parseTextFrame(text)).toBeUndefined());
+});
+
+describe('parseBinaryFrame', () => {
+  const frame = (type: number, second: number, rest = '') => {
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(type, 0);
+    head.writeUInt32BE(second, 4);
+    return Buffer.concat([head, Buffer.from(rest)]);
+  };
+
+  it.each([
+    ['too short', Buffer.alloc(7)],
+    ['text of an extension', frame(3, 1, 'a')],
+    ['unknown format', frame(1, 9, 'x')],
+    ['metadata longer than the frame', frame(4, 4_000_000_000, '{}')],
+    ['metadata that is not JSON', frame(4, 2, '{]')],
+    ['metadata without a prompt', frame(4, 2, '{}')],
+  ])('lets a frame pass by: %s', (_, bytes) => {
+    expect(parseBinaryFrame(bytes)).toBeUndefined();
+  });
+});

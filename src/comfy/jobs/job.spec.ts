@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { ComfyError } from '../comfy.error.js';
+import { InProcessQueue } from './in-process.queue.js';
+import { initialState, isFinal, reduceJob } from './job.reducer.js';
+import { Job } from './job.js';
+import type { JobEvent, JobOutput, JobState } from './job.types.js';
+
+const request = { workflow: { '1': { class_type: 'A' } }, outputNode: '1' };
+const job = (id: string) => new Job(id, request, 1);
+const failed: JobEvent = {
+  type: 'failed',
+  at: 9,
+  failure: { code: 'backend_lost', message: 'lost', retryable: true },
+};
+const output = { key: 'image_1_a.png', node: '1' } as JobOutput;
+
+describe('reduceJob', () => {
+  const fold = (...events: JobEvent[]): JobState => events.reduce(reduceJob, initialState('j', 1));
+
+  it('goes from queue to success', () => {
+    const state = fold(
+      { type: 'started', at: 2, backend: 'gpu' },
+      { type: 'preview', preview: { node: '1', mime: 'image/jpeg', bytes: new Uint8Array(3) } },
+      { type: 'rendered', at: 5 },
+      { type: 'succeeded', at: 6, outputs: [output] },
+    );
+    expect(state).toEqual({
+      id: 'j',
+      status: 'succeeded',
+      backend: 'gpu',
+      times: { created: 1, started: 2, rendered: 5, finished: 6 },
+      outputs: [output],
+    });
+  });
+
+  it.each<JobEvent>([failed, { type: 'cancelled', at: 9 }, { type: 'succeeded', at: 9, outputs: [output] }])(
+    'ends once, with $type',
+    (end) => {
+      const state = fold(end);
+      expect(isFinal(state)).toBe(true);
+      for (const late of [
+        failed,
+        { type: 'cancelled', at: 10 },
+        { type: 'succeeded', at: 10, outputs: [] },
+      ] as const) {
+        expect(reduceJob(state, late)).toBe(state);
+      }
+    },
+  );
+});
+
+describe('Job', () => {
+  it('shows the state first, then every change, and completes', () => {
+    const subject = job('a');
+    subject.apply({ type: 'started', at: 2, backend: 'gpu' });
+    const seen: string[] = [];
+    subject
+      .watch()
+      .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+    subject.apply(failed);
+    expect(seen).toEqual(['running', 'failed', 'complete']);
+    expect(subject.signal.aborted).toBe(true);
+  });
+
+  it('shows a late watcher the end', () => {
+    const subject = job('a');
+    subject.apply({ type: 'cancelled', at: 3 });
+    const seen: string[] = [];
+    subject
+      .watch()
+      .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+    expect(seen).toEqual(['cancelled', 'complete']);
+  });
+
+  it('counts who watches, and lets go of the workflow at the end', () => {
+    const subject = job('a');
+    const watching = subject.watch().subscribe();
+    expect(subject.watchers).toBe(1);
+    watching.unsubscribe();
+    expect(subject.watchers).toBe(0);
+    expect(subject.request).toBe(request);
+    subject.apply({ type: 'succeeded', at: 2, outputs: [] });
+    expect(subject.request).toBeUndefined();
+    expect(subject.signal.aborted).toBe(false);
+  });
+});
+
+describe('InProcessQueue', () => {
+  it('is first come, first served, with positions and a bound', () => {
+    const queue = new InProcessQueue(2);
+    let arrivals = 0;
+    queue.arrivals$.subscribe(() => (arrivals += 1));
+    queue.add(job('a'));
+    queue.add(job('b'));
+    expect(queue.position('b')).toBe(1);
+    expect(() => queue.add(job('c'))).toThrow(ComfyError);
+    expect(queue.take()?.id).toBe('a');
+    expect(queue.position('a')).toBeUndefined();
+    expect(queue.position('b')).toBe(0);
+    expect(queue.waiting).toBe(1);
+    expect(queue.unfinished().map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(arrivals).toBe(2);
+  });
+
+  it('lets go of a job that ends while it waits, and remembers how', () => {
+    const queue = new InProcessQueue(2);
+    const waiting = job('a');
+    queue.add(waiting);
+    waiting.apply({ type: 'cancelled', at: 2 });
+    expect(queue.take()).toBeUndefined();
+    expect(queue.find('a')?.state.status).toBe('cancelled');
+  });
+
+  it('forgets the oldest of a thousand ended jobs', () => {
+    const queue = new InProcessQueue(2);
+    for (let index = 0; index <= 1_000; index += 1) {
+      const ended = job(`j${index}`);
+      queue.add(ended);
+      ended.apply({ type: 'cancelled', at: 2 });
+    }
+    expect(queue.find('j0')).toBeUndefined();
+    expect(queue.find('j1')).toBeDefined();
+  });
+});
