@@ -69,7 +69,7 @@ function canonical(value: unknown, first: number, key = ''): unknown {
       return value.map((row) => canonical(row, first, 'prompt'));
     }
     const list = value.map((each) => canonical(each, first));
-    return SETS.has(key) ? list.sort() : list;
+    return SETS.has(key) ? list.map(String).sort((a, b) => a.localeCompare(b)) : list;
   }
   if (isObject(value)) {
     const out: JsonObject = {};

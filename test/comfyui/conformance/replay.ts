@@ -19,7 +19,7 @@ export interface Difference {
 
 type Frame = { json: JsonObject } | { binary: Buffer };
 
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 5000;
 const IMAGE = sharp({ create: { width: 32, height: 16, channels: 3, background: '#c03020' } })
   .png()
   .toBuffer();
@@ -55,19 +55,11 @@ export class Replay {
     if (item.dir === '!') return;
     // Whatever the recorder had heard by now, we must have heard.
     await this.caughtUp(index);
-    switch (item.kind) {
-      case 'ws-open':
-        return this.open(item);
-      case 'ws-text':
-        this.socket(item.socket).ws.send(JSON.stringify(item.json));
-        return;
-      case 'ws-close':
-        return this.close(item);
-      case 'http':
-        return this.exchange(item, index);
-      default:
-        throw new Error(`nobody taught me to send ${item.kind}`);
-    }
+    if (item.kind === 'ws-open') return this.open(item);
+    if (item.kind === 'ws-close') return this.close(item);
+    if (item.kind === 'http') return this.exchange(item, index);
+    if (item.kind !== 'ws-text') throw new Error(`nobody taught me to send ${item.kind}`);
+    this.socket(item.socket).ws.send(JSON.stringify(item.json));
   }
 
   private async noted(text: string, index: number): Promise<void> {

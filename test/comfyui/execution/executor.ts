@@ -46,8 +46,11 @@ export class Executor {
       // A fault of ours, or a graph nobody foresaw: the prompt fails, the server goes on.
       return run.failed(undefined, error, {});
     } finally {
-      this.current = undefined;
-      this.parts.hub.running = undefined;
+      // An abandoned run may wake up when another is under way already.
+      if (this.current === run) {
+        this.current = undefined;
+        this.parts.hub.running = undefined;
+      }
     }
   }
 

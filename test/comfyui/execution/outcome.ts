@@ -49,8 +49,8 @@ function isPicture(value: unknown): value is Picture {
 /** `str(tensor)`, abridged to three at each end as torch does; every pixel is told by the first one. */
 function tensor(images: readonly Picture[]): string {
   const [first] = images;
-  const pixel = first?.solid ?? [...(first?.pixels().subarray(0, 3) ?? [])];
-  const numbers = `[${pixel.map((byte) => (byte / 255).toFixed(4)).join(', ')}]`;
+  const pixel = first?.solid ?? [...(first?.pixels().subarray(0, 3) ?? [])].map((byte) => byte / 255);
+  const numbers = `[${pixel.map((value) => value.toFixed(4)).join(', ')}]`;
   const row = `[${[numbers, numbers, numbers, '...', numbers, numbers, numbers].join(',\n          ')}]`;
   return `tensor([[${[row, row, row, '...', row, row, row].join(',\n\n         ')}]])`;
 }

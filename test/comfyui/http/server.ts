@@ -51,7 +51,7 @@ export class HttpServer {
   /** Every connection breaks, in the middle of whatever it was doing. */
   async kill(): Promise<void> {
     await this.refuse();
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) socket.destroy();
     this.sockets.clear();
   }
 

@@ -5,11 +5,16 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-  /** Set when every pixel is the same; such a picture costs nothing until its pixels are wanted. */
+  /** Set when every pixel is the same: its channels from 0 to 1. Such a picture costs nothing until its pixels are wanted. */
   readonly solid?: readonly number[];
   /** Same key, same pixels: lets encodings be reused. */
   readonly key?: string;
   pixels(): Buffer;
+}
+
+/** As ComfyUI saves a value: `255. * x`, cut off, all in 32 bits. */
+export function toByte(value: number): number {
+  return Math.trunc(Math.min(255, Math.max(0, Math.fround(255 * Math.fround(value)))));
 }
 
 export function solidPicture(width: number, height: number, colour: readonly number[]): Picture {
@@ -20,7 +25,7 @@ export function solidPicture(width: number, height: number, colour: readonly num
     channels: colour.length === 1 ? 1 : 3,
     solid: colour,
     key: `solid:${width}x${height}:${colour.join(',')}`,
-    pixels: () => (data ??= Buffer.alloc(width * height * colour.length, Buffer.from(colour))),
+    pixels: () => (data ??= Buffer.alloc(width * height * colour.length, Buffer.from(colour.map(toByte)))),
   };
 }
 
@@ -50,11 +55,13 @@ export async function fromSharp(pipeline: Sharp, key?: string): Promise<Picture>
   return rasterPicture(info.width, info.height, 3, data, key);
 }
 
-/** A new picture whose every byte is `change` of the old one. */
-export function mapBytes(picture: Picture, change: (byte: number) => number): Picture {
-  if (picture.solid) return solidPicture(picture.width, picture.height, picture.solid.map(change));
-  const table = Uint8Array.from({ length: 256 }, (_, byte) => change(byte));
+/** `1.0 - image`. A solid picture keeps its 32-bit values, since twice the inverse is not quite the same colour (17). */
+export function invert(picture: Picture): Picture {
+  const inverse = (value: number) => Math.fround(1 - Math.fround(value));
+  const { width, height, channels, solid } = picture;
+  if (solid) return solidPicture(width, height, solid.map(inverse));
+  const table = Uint8Array.from({ length: 256 }, (_, byte) => toByte(inverse(byte / 255)));
   const data = Buffer.from(picture.pixels());
   for (let i = 0; i < data.length; i++) data[i] = table[data[i] ?? 0] ?? 0;
-  return rasterPicture(picture.width, picture.height, picture.channels, data);
+  return rasterPicture(width, height, channels, data);
 }

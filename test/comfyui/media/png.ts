@@ -2,7 +2,7 @@ import { crc32, deflate, deflateSync } from 'node:zlib';
 import { promisify } from 'node:util';
 import { dumps } from '../python.js';
 import type { JsonObject } from '../types.js';
-import { type Picture, toSharp } from './picture.js';
+import { type Picture, toByte, toSharp } from './picture.js';
 
 const deflateLater = promisify(deflate);
 
@@ -44,7 +44,10 @@ export async function encodePng(picture: Picture, compressionLevel: number): Pro
     return { head: file.subarray(0, HEAD_LENGTH), tail: file.subarray(HEAD_LENGTH) };
   }
   const { width, height, channels, solid } = picture;
-  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * channels, Buffer.from(solid))]);
+  const row = Buffer.concat([
+    Buffer.from([0]),
+    Buffer.alloc(width * channels, Buffer.from(solid.map(toByte))),
+  ]);
   const rows = Buffer.alloc(row.length * height, row);
   const packed =
     rows.length <= SMALL ? deflateSync(rows, { level: 1 }) : await deflateLater(rows, { level: 1 });

@@ -1,5 +1,5 @@
 import type { KernelEnum } from 'sharp';
-import { fromSharp, mapBytes, type Picture, rasterPicture, solidPicture, toSharp } from '../media/picture.js';
+import { fromSharp, invert, type Picture, rasterPicture, solidPicture, toSharp } from '../media/picture.js';
 import { firstOf, type NodeClass, number, pictures, text } from './node.js';
 
 const KERNELS: Record<string, keyof KernelEnum> = {
@@ -46,9 +46,9 @@ export const imageNodes: Record<string, NodeClass> = {
     run(inputs) {
       const colour = number(inputs['color']);
       const picture = solidPicture(number(inputs['width']), number(inputs['height']), [
-        (colour >> 16) & 255,
-        (colour >> 8) & 255,
-        colour & 255,
+        ((colour >> 16) & 255) / 255,
+        ((colour >> 8) & 255) / 255,
+        (colour & 255) / 255,
       ]);
       return { outputs: [Array.from({ length: number(inputs['batch_size']) }, () => picture)] };
     },
@@ -85,7 +85,7 @@ export const imageNodes: Record<string, NodeClass> = {
   },
   ImageInvert: {
     run(inputs) {
-      return { outputs: [pictures(inputs['image']).map((each) => mapBytes(each, (byte) => 255 - byte))] };
+      return { outputs: [pictures(inputs['image']).map(invert)] };
     },
   },
   ImageBlend: {
@@ -128,7 +128,7 @@ export const imageNodes: Record<string, NodeClass> = {
   },
   InvertMask: {
     run(inputs) {
-      return { outputs: [pictures(inputs['mask']).map((each) => mapBytes(each, (byte) => 255 - byte))] };
+      return { outputs: [pictures(inputs['mask']).map(invert)] };
     },
   },
 };

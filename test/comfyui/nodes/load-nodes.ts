@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { Folders } from '../folders.js';
-import { fromSharp, mapBytes, rasterPicture, solidPicture } from '../media/picture.js';
+import { fromSharp, invert, rasterPicture, solidPicture } from '../media/picture.js';
 import { PythonError } from '../python.js';
 import type { FolderType } from '../types.js';
 import { type NodeClass, text } from './node.js';
@@ -49,7 +49,7 @@ export const loadNodes: Record<string, NodeClass> = {
         .raw()
         .toBuffer({ resolveWithObject: true });
       const alpha = rasterPicture(info.width, info.height, 1, data);
-      return { outputs: [[picture], [mapBytes(alpha, (byte) => 255 - byte)]] };
+      return { outputs: [[picture], [invert(alpha)]] };
     },
   },
 };

@@ -93,7 +93,7 @@ async function decode(latent: Latent, index: number): Promise<Picture> {
   const painting = latent.paintings?.[index];
   const origin = latent.origin?.[index];
   const below = origin && (await scale(origin, width, height, 'bilinear', true));
-  if (painting === undefined) return below ?? solidPicture(width, height, [127, 127, 127]);
+  if (painting === undefined) return below ?? solidPicture(width, height, [0.5, 0.5, 0.5]);
   const painted = await paint(painting, width, height);
   if (below === undefined || strength >= 1) return painted;
   const base = below.pixels();
