@@ -24,7 +24,7 @@ function groupsOf(version: Version): string[][] {
 async function replay(
   version: Version,
   group: readonly string[],
-  legacy = version === '0.3.11',
+  { legacy = version === '0.3.11', patience = 5000 } = {},
 ): Promise<(Difference & { recording: string })[]> {
   const comfy = await ComfyStandin.start({ legacy });
   const names = new Names();
@@ -34,7 +34,7 @@ async function replay(
       if (recording.startsWith('23b')) {
         comfy.faults.deleteOutputFile({ filename: 'gone_00001_.png', subfolder: '', type: 'output' });
       }
-      const differences = await new Replay(comfy, readRecording(version, recording), names).run();
+      const differences = await new Replay(comfy, readRecording(version, recording), names, patience).run();
       found.push(...differences.map((difference) => ({ ...difference, recording })));
     }
     return found;
@@ -45,26 +45,31 @@ async function replay(
 
 for (const version of ['0.3.64', '0.3.11'] as const) {
   describe.concurrent(`the stand-in as ComfyUI ${version}`, () => {
-    it.each(groupsOf(version))('does what was recorded in %s', { timeout: 30_000 }, async (...group) => {
-      const found = await replay(version, group);
-      const mine = TOLERATED.filter((each) => each.version === version && group.includes(each.recording));
-      const isTolerated = ({ recording, where }: { recording: string; where: string }) =>
-        mine.some((each) => each.recording === recording && each.where === where);
-      expect(found.filter((difference) => !isTolerated(difference))).toEqual([]);
-      const dead = mine.filter(({ recording, where }) =>
-        found.every((difference) => difference.recording !== recording || difference.where !== where),
-      );
-      expect(dead, 'tolerated, but no longer different').toEqual([]);
-    });
+    // Some recordings act at a moment, as 09 does between two steps: a machine that stalls just then may try again.
+    it.each(groupsOf(version))(
+      'does what was recorded in %s',
+      { timeout: 30_000, retry: 2 },
+      async (...group) => {
+        const found = await replay(version, group);
+        const mine = TOLERATED.filter((each) => each.version === version && group.includes(each.recording));
+        const isTolerated = ({ recording, where }: { recording: string; where: string }) =>
+          mine.some((each) => each.recording === recording && each.where === where);
+        expect(found.filter((difference) => !isTolerated(difference))).toEqual([]);
+        const dead = mine.filter(({ recording, where }) =>
+          found.every((difference) => difference.recording !== recording || difference.where !== where),
+        );
+        expect(dead, 'tolerated, but no longer different').toEqual([]);
+      },
+    );
   });
 }
 
 describe('the comparison', () => {
   it('notices a stand-in that speaks as the other version', async () => {
     const places = async (recording: string) =>
-      (await replay('0.3.64', [recording], true)).map(({ where }) => where);
+      (await replay('0.3.64', [recording], { legacy: true, patience: 150 })).map(({ where }) => where);
     expect(await places('06b-progress-previews-with-metadata')).toContain('socket a events');
     expect(await places('11-client-chosen-prompt-id')).toContain('POST /prompt uses the chosen id');
     expect(await places('04-validation-errors')).toContain('POST /prompt body');
-  }, 60_000);
+  }, 20_000);
 });

@@ -57,7 +57,12 @@ export class ComfyStandin {
   /** Starts a stand-in and waits until it listens. */
   static async start(options: StandinOptions = {}): Promise<ComfyStandin> {
     const standin = new ComfyStandin(resolveOptions(options));
-    await standin.server.listen();
+    try {
+      await standin.server.listen();
+    } catch (error) {
+      standin.folders.remove();
+      throw error;
+    }
     return standin;
   }
 

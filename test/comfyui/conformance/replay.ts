@@ -19,7 +19,6 @@ export interface Difference {
 
 type Frame = { json: JsonObject } | { binary: Buffer };
 
-const PATIENCE_MS = 5000;
 const IMAGE = sharp({ create: { width: 32, height: 16, channels: 3, background: '#c03020' } })
   .png()
   .toBuffer();
@@ -34,6 +33,8 @@ export class Replay {
     private readonly comfy: ComfyStandin,
     private readonly items: readonly Item[],
     private readonly names: Names,
+    /** Ms to wait for what the recorder had heard. */
+    private readonly patience = 5000,
   ) {}
 
   async run(): Promise<Difference[]> {
@@ -208,7 +209,7 @@ export class Replay {
   private async caughtUp(before: number): Promise<void> {
     for (const [name, socket] of this.sockets) {
       const wanted = this.recordedFrames(name, before).length;
-      await until(() => socket.frames.length >= wanted || socket.closed).catch(() => {
+      await until(() => socket.frames.length >= wanted || socket.closed, this.patience).catch(() => {
         this.same(`socket ${name} count`, wanted, socket.frames.length);
       });
     }
@@ -250,8 +251,8 @@ async function describeBinary(frame: Buffer, canonical: (json: unknown) => unkno
   return { type, metadata, picture: await tell(frame.subarray(8 + length)) };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + PATIENCE_MS;
+async function until(condition: () => boolean, patience = 5000): Promise<void> {
+  const end = Date.now() + patience;
   while (!condition()) {
     if (Date.now() > end) throw new Error('waited too long');
     await sleep(2);

@@ -3,7 +3,7 @@ import { type Picture, toSharp } from './picture.js';
 
 /** ComfyUI fits every preview into a square of this side, enlarging small ones (06a: 512×512 of a 64×64 picture). */
 const PREVIEW_SIDE = 512;
-const KEPT = 256;
+const KEPT = 64;
 
 /** Encodes pictures, keeping what it encoded while pictures with the same key come again. */
 export class Encoder {
@@ -29,7 +29,7 @@ export class Encoder {
       toSharp(picture)
         .resize(PREVIEW_SIDE, PREVIEW_SIDE, { fit: 'inside' })
         .toColourspace('srgb')
-        .jpeg({ quality: 95 })
+        .jpeg({ quality: 80 })
         .toBuffer();
     return picture.key === undefined ? encode() : cached(this.jpegs, picture.key, encode);
   }
