@@ -36,15 +36,21 @@ export interface FileLink {
   expiresAt: Date | null;
 }
 
-/** An opened file: what a reply needs for its headers, and the bytes. */
-export interface OpenFile {
-  stream: Readable;
+/** What a reply needs for its headers. */
+export interface FileStat {
+  key: string;
+  kind: FileKind;
   /** Length of the whole file in bytes, whatever range was asked for. */
   size: number;
   contentType: string;
   /** Strong entity tag, quoted. */
   etag: string;
   lastModified: Date;
+}
+
+/** An opened file: what is known of it, and the bytes. */
+export interface OpenFile extends FileStat {
+  stream: Readable;
   /** The part that `stream` yields, both ends inclusive; absent for the whole file. */
   range?: ByteRange;
 }
@@ -75,8 +81,14 @@ export abstract class Storage {
   abstract put(file: FileToStore): Promise<StoredFile>;
 
   /**
-   * Opens the local copy, which every adapter has.
+   * Looks at the local copy, which every adapter has.
    * @throws StorageError `file_not_found`, also for keys that could not have come from `put`
+   */
+  abstract stat(key: string): Promise<FileStat>;
+
+  /**
+   * Opens the local copy. The stream has to be read to its end or destroyed.
+   * @throws StorageError `file_not_found` as `stat` does; RangeError for a range that holds no byte of the file
    */
   abstract open(key: string, range?: { start: number; end?: number }): Promise<OpenFile>;
 

@@ -1,0 +1,49 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NextFunction, Request, Response } from 'express';
+import { ProblemException } from '../problem/index.js';
+import { parseByteRange } from './byte-range.js';
+
+/** One plain name: no folder, no dot file, nothing a shell or a proxy could read differently. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+
+/**
+ * Lets through to serve-static only what it answers well: GET and HEAD of a regular file right in the folder. By
+ * itself it follows symlinks, and some of its errors name absolute paths.
+ */
+export function guardOutput(directory: string) {
+  return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+    await check(directory, request, response);
+    next();
+  };
+}
+
+/** @throws ProblemException */
+async function check(directory: string, request: Request, response: Response): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    throw new ProblemException('method_not_allowed', 'Files can be read only (GET, HEAD).');
+  }
+  const name = decode(request.path).slice(1);
+  const file = NAME.test(name) ? await lstat(join(directory, name)).catch(() => undefined) : undefined;
+  if (file === undefined || !file.isFile()) throw new ProblemException('not_found', 'There is no such file.');
+  if (request.headers['if-range'] !== undefined) return;
+  if (parseByteRange(request.headers.range, file.size) === 'unsatisfiable')
+    throw unsatisfiable(response, file.size);
+}
+
+export function unsatisfiable(response: Response, size: number): ProblemException {
+  response.setHeader('Content-Range', `bytes */${size}`);
+  return new ProblemException('range_not_satisfiable', `The file has ${size} bytes.`);
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new ProblemException(
+      'invalid_request',
+      'The address is not well-formed: a % must be followed by two hex digits.',
+    );
+  }
+}

@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { CachedCheck } from '../cached-check.js';
+import { etagOf, isKey, kindOfKey, makeKey } from '../naming/file-key.js';
+import { contentTypeOf, type MediaType, sniffMediaType } from '../naming/media-type.js';
+import { OUTPUT_ROUTE } from '../routes.js';
+import { StorageError } from '../storage.error.js';
+import {
+  type FileLink,
+  type FileStat,
+  type FileToStore,
+  type OpenFile,
+  Storage,
+  type StorageHealth,
+  type StoredFile,
+} from '../storage.port.js';
+import { codeOf, diskFull, fileNotFound, fromFsError } from './fs-error.js';
+import { FreeSpace } from './free-space.js';
+import { OutputFolder } from './output-folder.js';
+import { PendingFile } from './pending-file.js';
+import { readBody } from './read-body.js';
+import { resolveRange } from './resolve-range.js';
+
+export interface LocalStorageOptions {
+  /** Folder of the finished files; made if it is not there. */
+  directory: string;
+  /** Put before `/output_images/…` in links; links are relative without it. No trailing slash. */
+  publicBaseUrl?: string | undefined;
+  /** Bytes. */
+  maxFileBytes: number;
+  /** Bytes of the disk to leave free. */
+  minFreeBytes: number;
+}
+
+/** Bytes written between two looks at the free space. */
+const SPACE_CHECK_BYTES = 32 * 1024 * 1024;
+
+/** Files in one flat folder, served at `/output_images/<key>`. */
+export class LocalStorage extends Storage {
+  readonly kind = 'local';
+  private readonly space: FreeSpace;
+  private readonly health = new CachedCheck(() => this.probe());
+
+  private constructor(
+    private readonly folder: OutputFolder,
+    private readonly options: LocalStorageOptions,
+  ) {
+    super();
+    this.space = new FreeSpace(folder.root, options.minFreeBytes);
+  }
+
+  /** @throws Error naming the folder where it cannot be used */
+  static async create(options: LocalStorageOptions): Promise<LocalStorage> {
+    return new LocalStorage(await OutputFolder.prepare(options.directory), options);
+  }
+
+  /**
+   * Durability, step by step: the bytes go to a temporary file · flushed to the disk · linked to their name, so that a
+   * name never stands for half a file · the directory flushed, so that the name stays too. A crash at any point leaves
+   * a temporary file at most.
+   */
+  async put(file: FileToStore): Promise<StoredFile> {
+    if (file.size !== undefined && file.size > this.options.maxFileBytes) throw this.tooLarge();
+    const [pending] = await allOrDiscard(PendingFile.create(this.folder), this.space.ensure(file.size ?? 0));
+    try {
+      const { type, size, md5 } = await this.write(file, pending);
+      await pending.flush();
+      file.signal?.throwIfAborted();
+      const key = await pending.publish(() => makeKey(type));
+      return { key, kind: type.kind, contentType: type.contentType, size, md5 };
+    } catch (error) {
+      await pending.discard();
+      if (file.body instanceof Readable) file.body.destroy();
+      throw error;
+    }
+  }
+
+  async stat(key: string): Promise<FileStat> {
+    const { handle, stat } = await this.openFile(key);
+    await handle.close();
+    return stat;
+  }
+
+  async open(key: string, range?: { start: number; end?: number }): Promise<OpenFile> {
+    const { handle, stat } = await this.openFile(key);
+    try {
+      const part = range && resolveRange(range, stat.size);
+      const stream = handle.createReadStream({ ...part, highWaterMark: 256 * 1024 });
+      return { ...stat, stream, ...(part ? { range: part } : {}) };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  link({ key }: Pick<StoredFile, 'key'>): Promise<FileLink> {
+    return Promise.resolve({
+      url: `${this.options.publicBaseUrl ?? ''}${OUTPUT_ROUTE}/${key}`,
+      expiresAt: null,
+    });
+  }
+
+  check(): Promise<StorageHealth> {
+    return this.health.get();
+  }
+
+  /** Where a file's bytes are, for adapters that send them on. */
+  pathOf(key: string): string {
+    return this.folder.pathOf(key);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.folder.close();
+  }
+
+  private async write(file: FileToStore, pending: PendingFile) {
+    const hash = createHash('md5');
+    let type: Promise<MediaType> | undefined;
+    let size = 0;
+    let checkSpaceAt = SPACE_CHECK_BYTES;
+    for await (const bytes of readBody(file)) {
+      size += bytes.length;
+      if (size > this.options.maxFileBytes) throw this.tooLarge();
+      if (file.size !== undefined && size > file.size) throw wrongSize(file.size, size);
+      if (size > checkSpaceAt) {
+        checkSpaceAt += SPACE_CHECK_BYTES;
+        await this.space.ensure(0);
+      }
+      const writing = pending.write(bytes);
+      // Both happen while the disk is busy.
+      type ??= sniffMediaType(bytes, file.filename);
+      hash.update(bytes);
+      await writing;
+    }
+    if (type === undefined) throw new StorageError('storage_error', 'integrity', 'The file is empty.');
+    if (file.size !== undefined && size !== file.size) throw wrongSize(file.size, size);
+    return { type: await type, size, md5: hash.digest('hex') };
+  }
+
+  private async openFile(key: string): Promise<{ handle: FileHandle; stat: FileStat }> {
+    if (!isKey(key)) throw fileNotFound();
+    let handle: FileHandle | undefined;
+    try {
+      // The key has no slash and the root no link, so with this flag the file is in the folder for certain.
+      handle = await open(
+        this.folder.pathOf(key),
+        constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      );
+      const found = await handle.stat();
+      if (!found.isFile()) throw fileNotFound();
+      const { size, mtime: lastModified } = found;
+      const stat = {
+        key,
+        kind: kindOfKey(key),
+        size,
+        contentType: contentTypeOf(key),
+        etag: etagOf(key, size),
+        lastModified,
+      };
+      return { handle, stat };
+    } catch (error) {
+      await handle?.close();
+      throw ['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO'].includes(codeOf(error))
+        ? fileNotFound()
+        : fromFsError(error);
+    }
+  }
+
+  private tooLarge(): StorageError {
+    const mebibytes = Math.floor(this.options.maxFileBytes / 1024 / 1024);
+    return new StorageError(
+      'storage_error',
+      'too_large',
+      `The file is larger than ${mebibytes} MiB (MAX_OUTPUT_MB).`,
+    );
+  }
+
+  private async probe(): Promise<StorageHealth> {
+    try {
+      if (await this.space.isLow()) throw diskFull();
+      await this.folder.probe();
+      return { ok: true };
+    } catch (error) {
+      return { ok: false, detail: fromFsError(error).message };
+    }
+  }
+}
+
+function wrongSize(announced: number, counted: number): StorageError {
+  return new StorageError(
+    'storage_error',
+    'integrity',
+    'The file does not have the length that was announced.',
+    true,
+    { announced, counted },
+  );
+}
+
+/** Both at once; the file goes again where there is no room for it. */
+async function allOrDiscard(creating: Promise<PendingFile>, room: Promise<void>): Promise<[PendingFile]> {
+  const [file, space] = await Promise.allSettled([creating, room]);
+  if (file.status === 'rejected') throw file.reason;
+  if (space.status === 'rejected') {
+    await file.value.discard();
+    throw space.reason;
+  }
+  return [file.value];
+}

@@ -1,0 +1,95 @@
+import { fileTypeFromBuffer } from 'file-type';
+import type { FileKind } from '../storage.port.js';
+
+export const UNKNOWN_TYPE = 'application/octet-stream';
+
+/**
+ * Every type that is served as what it is, by the extension its files get. All of them are passive: none can run a
+ * script in the reader's browser. Everything else is served as `application/octet-stream`.
+ */
+const TYPE_BY_EXTENSION: ReadonlyMap<string, string> = new Map([
+  ['png', 'image/png'],
+  ['jpg', 'image/jpeg'],
+  ['webp', 'image/webp'],
+  ['gif', 'image/gif'],
+  ['avif', 'image/avif'],
+  ['heic', 'image/heic'],
+  ['jxl', 'image/jxl'],
+  ['bmp', 'image/bmp'],
+  ['tif', 'image/tiff'],
+  ['mp4', 'video/mp4'],
+  ['m4v', 'video/x-m4v'],
+  ['mov', 'video/quicktime'],
+  ['webm', 'video/webm'],
+  ['mkv', 'video/matroska'],
+  ['avi', 'video/vnd.avi'],
+  ['ogv', 'video/ogg'],
+  ['mp3', 'audio/mpeg'],
+  ['flac', 'audio/flac'],
+  ['wav', 'audio/wav'],
+  ['ogg', 'audio/ogg'],
+  ['opus', 'audio/ogg'],
+  ['m4a', 'audio/mp4'],
+  ['aac', 'audio/aac'],
+  ['glb', 'model/gltf-binary'],
+]);
+
+/** Other names for extensions of the table. An animated PNG is a PNG to every program that does not animate it. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['apng', 'png'],
+  ['jpeg', 'jpg'],
+  ['tiff', 'tif'],
+  ['oga', 'ogg'],
+]);
+
+/** Types that browsers run; a file whose bytes tell nothing is never named like one of them. */
+const ACTIVE = new Set(
+  'htm html shtml xht xhtml hta mht mhtml svg svgz xml xsl xslt rss atom js mjs cjs jsx ts css wasm swf jar php'.split(
+    ' ',
+  ),
+);
+
+export interface MediaType {
+  contentType: string;
+  /** Without the dot; lower case. */
+  extension: string;
+  kind: FileKind;
+}
+
+/**
+ * What a file is, told by its first bytes (4 kB tell most types; an MP3 behind a large cover picture wants more).
+ * The producer's name counts only where they say nothing: its extension is kept if it is harmless.
+ */
+export async function sniffMediaType(head: Uint8Array, filename?: string): Promise<MediaType> {
+  const found = await fileTypeFromBuffer(head);
+  const extension = canonical(found?.ext ?? '');
+  const contentType = TYPE_BY_EXTENSION.get(extension);
+  if (contentType !== undefined) return { contentType, extension, kind: kindOf(contentType) };
+  return { contentType: UNKNOWN_TYPE, extension: harmlessExtension(filename), kind: 'file' };
+}
+
+/** The content type to serve a stored file under; files of unknown or active extensions are just bytes. */
+export function contentTypeOf(key: string): string {
+  return TYPE_BY_EXTENSION.get(canonical(extensionOf(key) ?? '')) ?? UNKNOWN_TYPE;
+}
+
+function harmlessExtension(filename: string | undefined): string {
+  const extension = extensionOf(filename ?? '')?.toLowerCase();
+  if (extension === undefined || ACTIVE.has(extension)) return 'bin';
+  // Named like a picture, but its bytes are not one: an error page, or a broken file.
+  return TYPE_BY_EXTENSION.has(canonical(extension)) ? 'bin' : extension;
+}
+
+function extensionOf(name: string): string | undefined {
+  return /\.([a-z0-9]{1,10})$/i.exec(name)?.[1];
+}
+
+function canonical(extension: string): string {
+  const lower = extension.toLowerCase();
+  return ALIASES.get(lower) ?? lower;
+}
+
+function kindOf(contentType: string): FileKind {
+  const top = contentType.slice(0, contentType.indexOf('/'));
+  return top === 'image' || top === 'video' || top === 'audio' ? top : 'file';
+}
