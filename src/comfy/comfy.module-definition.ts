@@ -17,8 +17,12 @@ export interface ComfyOptions {
   /** Milliseconds that jobs wait while no backend can be reached. @default 10000 */
   noBackendAfterMs?: number;
   /** Time limits towards ComfyUI. @default CLIENT_LIMITS */
-  limits?: ClientLimits;
+  limits?: ClientLimits | undefined;
 }
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: COMFY_OPTIONS } =
-  new ConfigurableModuleBuilder<ComfyOptions>().setClassMethodName('forRoot').build();
+  new ConfigurableModuleBuilder<ComfyOptions>()
+    .setClassMethodName('forRoot')
+    // One engine an application: its faces find it without importing it each.
+    .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
+    .build();

@@ -1,3 +1,4 @@
+import type { Request, Response } from 'express';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
@@ -26,7 +27,5 @@ export function serveOpenApi(app: NestExpressApplication): void {
     customSiteTitle: 'Comfy Sync Server',
     swaggerOptions: { displayRequestDuration: true, tryItOutEnabled: true },
   });
-  app.getHttpAdapter().get('/openapi.json', (_request, response: { json(body: unknown): void }) => {
-    response.json(document);
-  });
+  app.use('/openapi.json', (_request: Request, response: Response) => void response.json(document));
 }

@@ -4,6 +4,10 @@ import { type FieldError, ProblemException } from '../problem/index.js';
 
 const CHECKS = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
 
+/** Names that class-validator takes for the object's own machinery, so that it would not report or even survive them. */
+const RESERVED = ['__proto__', 'constructor', 'prototype'];
+const UNKNOWN_FIELD = 'is not a field of this request';
+
 /**
  * Checks what comes in against its DTO; every mistake is told at once.
  *
@@ -25,8 +29,9 @@ export class RequestPipe implements PipeTransform {
     }
     const Dto = metadata.metatype as (new () => object) | undefined;
     if (Dto === undefined) return value;
-    // Not Object.assign, for which a key `__proto__` of the body would be a setter.
-    const body = Object.defineProperties(new Dto(), Object.getOwnPropertyDescriptors(value));
+    const reserved = RESERVED.filter((name) => Object.hasOwn(value, name));
+    if (reserved.length > 0) throw unknownFields(reserved);
+    const body = Object.assign(new Dto(), value);
     const errors = await validate(body, CHECKS);
     if (errors.length > 0) throw asProblem(errors);
     return body;
@@ -34,7 +39,14 @@ export class RequestPipe implements PipeTransform {
 }
 
 function asProblem(errors: ValidationError[]): ProblemException {
-  const fields = errors.flatMap((error) => toFieldErrors(error));
+  return fieldProblem(errors.flatMap((error) => toFieldErrors(error)));
+}
+
+function unknownFields(names: string[]): ProblemException {
+  return fieldProblem(names.map((field) => ({ field, message: UNKNOWN_FIELD })));
+}
+
+function fieldProblem(fields: FieldError[]): ProblemException {
   const summary = fields.map(({ field, message }) => `${field}: ${message}`).join('; ');
   return new ProblemException('invalid_request', summary.slice(0, 1_000), { errors: fields.slice(0, 50) });
 }
@@ -43,9 +55,6 @@ function toFieldErrors(error: ValidationError): FieldError[] {
   const field = error.property.slice(0, 64);
   return Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
-    message:
-      rule === 'whitelistValidation'
-        ? 'is not a field of this request'
-        : message.replace(`${error.property} `, ''),
+    message: rule === 'whitelistValidation' ? UNKNOWN_FIELD : message.replace(`${error.property} `, ''),
   }));
 }

@@ -6,7 +6,7 @@ import { parseComfyuiServer } from '../../config/comfyui-server.js';
 import type { ComfyError } from '../comfy.error.js';
 import type { Workflow } from '../workflow/index.js';
 import { CLIENT_LIMITS, ComfyClient, type ClientLimits } from './comfy-client.js';
-import type { RunEvent, RunRequest } from './run.js';
+import type { RunEvent, RunRequest } from './run.types.js';
 
 const LIMITS: ClientLimits = {
   http: { ...CLIENT_LIMITS.http, answerTimeoutMs: 400 },

@@ -6,7 +6,8 @@ import { HistoryJanitor } from './history-janitor.js';
 import type { FileRef } from './messages.js';
 import { PromptCanceller } from './prompt-canceller.js';
 import { PromptRouter } from './prompt-router.js';
-import { RUN_LIMITS, runPrompt, type RunEvent, type RunLimits, type RunRequest } from './run.js';
+import { runPrompt } from './run.js';
+import { RUN_LIMITS, type RunEvent, type RunLimits, type RunRequest } from './run.types.js';
 
 export interface ClientLimits {
   http: HttpLimits;

@@ -4,4 +4,4 @@ export { CLIENT_LIMITS, ComfyClient, type ClientLimits } from './comfy-client.js
 export type { FileRef } from './messages.js';
 export type { RunOutput } from './outputs.js';
 export type { RunProgress } from './progress-meter.js';
-export type { RunEvent, RunRequest } from './run.js';
+export type { RunEvent, RunRequest } from './run.types.js';

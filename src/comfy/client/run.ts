@@ -1,70 +1,14 @@
 import { Observable, Subscription, type Subscriber } from 'rxjs';
-import { ComfyError, type NodeErrors } from '../comfy.error.js';
-import { linkOf, type Workflow } from '../workflow/index.js';
+import { ComfyError } from '../comfy.error.js';
 import { BackendError, PromptRejected } from './backend.error.js';
-import type { ComfyHttp } from './comfy-http.js';
-import type { ComfySocket } from './comfy-socket.js';
-import { executionError, interruptedError, lostError, rejectedError } from './run.error.js';
 import type { PromptMessage } from './messages.js';
 import { readNodeErrors, skippedOutputs } from './node-errors.js';
+import { OutputLedger } from './output-ledger.js';
 import { readNodeOutput, type RunOutput } from './outputs.js';
-import { ProgressMeter, type RunProgress } from './progress-meter.js';
+import { ProgressMeter } from './progress-meter.js';
 import { type Finding, inquire } from './prompt-inquiry.js';
-import type { PromptCanceller } from './prompt-canceller.js';
-import type { PromptRouter } from './prompt-router.js';
-
-/** A workflow to run once on one ComfyUI. */
-export interface RunRequest {
-  /** Lower-case UUID, fresh for each run: ComfyUI runs an id twice if it is sent twice (11b). */
-  promptId: string;
-  workflow: Workflow;
-  /** The node whose outputs are wanted; without it, all that the workflow makes. */
-  outputNode?: string | undefined;
-  /** Passed on in the prompt's `extra_data`. */
-  extraData?: Record<string, unknown> | undefined;
-}
-
-/** What happens while a prompt runs, in this order: accepted, started, (progress | preview | output)*. */
-export type RunEvent =
-  /** `promptId` is the one the server uses; `nodeErrors` name branches that it will skip (16). */
-  | { type: 'accepted'; promptId: string; nodeErrors: NodeErrors }
-  | { type: 'started' }
-  | { type: 'progress'; progress: RunProgress }
-  | { type: 'preview'; node: string; mime: string; bytes: Uint8Array }
-  | { type: 'output'; output: RunOutput };
-
-export interface RunLimits {
-  /** Milliseconds without a word about a prompt before we ask how it is. */
-  silenceMs: number;
-  /** Milliseconds between questions while its events cannot reach us (their socket was lost). */
-  blindPollMs: number;
-  /** Milliseconds that the backend may leave our questions unanswered before the prompt counts as lost. */
-  lostAfterMs: number;
-  /** Milliseconds after which a prompt whose submission is in doubt counts as not accepted if nothing shows it. */
-  doubtMs: number;
-  /** Milliseconds after `execution_success` in which the history entry should be there (24). */
-  historyGraceMs: number;
-}
-
-export const RUN_LIMITS: RunLimits = {
-  silenceMs: 15_000,
-  blindPollMs: 500,
-  lostAfterMs: 30_000,
-  doubtMs: 2_000,
-  historyGraceMs: 1_000,
-};
-
-/** What a run needs of its ComfyUI. */
-export interface RunContext {
-  http: ComfyHttp;
-  socket: ComfySocket;
-  router: PromptRouter;
-  canceller: PromptCanceller;
-  limits: RunLimits;
-}
-
-/** Its pictures exist only in frames: neither `/history` nor the disk has them (13, 13b). */
-const SOCKET_OUTPUT_CLASS = 'SaveImageWebsocket';
+import { executionError, interruptedError, lostError, rejectedError } from './run.error.js';
+import type { RunContext, RunEvent, RunRequest } from './run.types.js';
 
 /**
  * Runs a workflow: cold, subscribing submits it, unsubscribing before the end cancels it on the server. Completes on
@@ -86,14 +30,12 @@ export function runPrompt(context: RunContext, request: RunRequest): Observable<
 class PromptRun {
   private readonly subscriptions = new Subscription();
   private readonly meter: ProgressMeter;
-  private readonly delivered = new Set<string>();
-  private readonly heard = new Set<string>();
+  private readonly ledger: OutputLedger;
   /** Ids whose events we listen to: ours, and on old servers the one they chose. */
   private promptId: string;
   private submission: Promise<void> = Promise.resolve();
   private accepted = false;
   private started = false;
-  private succeeded = false;
   /** All is said; only the reply to `POST /prompt` is still awaited. */
   private finishing = false;
   private ended = false;
@@ -113,6 +55,7 @@ class PromptRun {
   ) {
     this.promptId = request.promptId;
     this.meter = new ProgressMeter(request.workflow);
+    this.ledger = new OutputLedger(request.workflow, request.outputNode);
   }
 
   start(): void {
@@ -204,16 +147,14 @@ class PromptRun {
         this.begin();
         break;
       case 'executed':
-        this.heard.add(message.displayNode);
-        for (const output of readNodeOutput(message.node, message.displayNode, message.output))
-          this.deliver(output);
+        this.ledger.hear(message.displayNode);
+        this.deliver(readNodeOutput(message.node, message.displayNode, message.output));
         break;
       case 'image':
         this.takeImage(message);
         break;
       case 'execution_success':
-        this.succeeded = true;
-        if (this.hasAllOutputs()) this.complete();
+        if (!this.doubt && this.ledger.complete) this.complete();
         // Usually `executing: null` follows at once; ask if it is lost.
         else this.askIn(this.context.limits.historyGraceMs);
         break;
@@ -236,8 +177,8 @@ class PromptRun {
 
   private takeImage(message: PromptMessage & { type: 'image' }): void {
     const { node, displayNode, mime, bytes } = message;
-    if (this.request.workflow[displayNode]?.class_type === SOCKET_OUTPUT_CLASS) {
-      this.heard.add(displayNode);
+    if (this.ledger.comesOverSocket(displayNode)) {
+      this.ledger.hear(displayNode);
       this.emit({
         type: 'output',
         output: { node, displayNode, kind: 'images', form: 'memory', mime, bytes },
@@ -317,8 +258,8 @@ class PromptRun {
         return this.fail(interruptedError());
       case 'success':
         this.begin();
-        for (const output of outcome.outputs) this.deliver(output);
-        if (this.doubt && this.wantsSocketOutput()) return this.lose();
+        this.deliver(outcome.outputs);
+        if (this.doubt && this.ledger.wantsSocket) return this.lose();
         return this.complete();
     }
   }
@@ -329,36 +270,8 @@ class PromptRun {
     this.fail(lostError(this.accepted, cause));
   }
 
-  /** An event and the history can name the same output: it is delivered once. */
-  private deliver(output: RunOutput): void {
-    const what = output.form === 'file' ? output.file : output.form === 'text' ? output.text : undefined;
-    const key = JSON.stringify([output.node, output.kind, what]);
-    if (this.delivered.has(key)) return;
-    this.delivered.add(key);
-    this.emit({ type: 'output', output });
-  }
-
-  private hasAllOutputs(): boolean {
-    return this.succeeded && !this.doubt && this.wantedNodes().every((node) => this.heard.has(node));
-  }
-
-  /** The nodes that must have spoken for the events to be believed; nobody links to an output node as a rule. */
-  private wantedNodes(): string[] {
-    const { outputNode, workflow } = this.request;
-    if (outputNode !== undefined) return [outputNode];
-    const linked = new Set<string>();
-    for (const node of Object.values(workflow)) {
-      for (const input of Object.values(node.inputs ?? {})) {
-        const link = linkOf(input);
-        if (link !== undefined) linked.add(link.node);
-      }
-    }
-    return Object.keys(workflow).filter((id) => !linked.has(id));
-  }
-
-  private wantsSocketOutput(): boolean {
-    const { workflow } = this.request;
-    return this.wantedNodes().some((node) => workflow[node]?.class_type === SOCKET_OUTPUT_CLASS);
+  private deliver(outputs: RunOutput[]): void {
+    for (const output of this.ledger.enter(outputs)) this.emit({ type: 'output', output });
   }
 
   private emit(event: RunEvent): void {

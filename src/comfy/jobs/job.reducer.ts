@@ -5,7 +5,7 @@ export function initialState(id: string, created: number): JobState {
 }
 
 /** Has the job ended, one way or another? */
-export function isFinal({ status }: Pick<JobState, 'status'>): boolean {
+export function isFinal({ status }: JobState): boolean {
   return status === 'succeeded' || status === 'failed' || status === 'cancelled';
 }
 

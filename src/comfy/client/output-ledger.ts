@@ -1,0 +1,61 @@
+import { linkOf, type Workflow } from '../workflow/index.js';
+import type { RunOutput } from './outputs.js';
+
+/** Its pictures exist only in frames: neither `/history` nor the disk has them (13, 13b). */
+const SOCKET_OUTPUT_CLASS = 'SaveImageWebsocket';
+
+/** Keeps book of a run's outputs: which nodes have to speak, which have, and what was handed on already. */
+export class OutputLedger {
+  private readonly heard = new Set<string>();
+  private readonly entered = new Set<string>();
+  /** Nodes that must have spoken for the events to be believed. */
+  private readonly wanted: readonly string[];
+
+  constructor(
+    private readonly workflow: Workflow,
+    outputNode: string | undefined,
+  ) {
+    this.wanted = outputNode === undefined ? lastNodes(workflow) : [outputNode];
+  }
+
+  hear(node: string): void {
+    this.heard.add(node);
+  }
+
+  /** Have all wanted nodes spoken? Nodes cached by an old server do not (02b, reported). */
+  get complete(): boolean {
+    return this.wanted.every((node) => this.heard.has(node));
+  }
+
+  /** The outputs that are new: an event and the history can name the same one. */
+  enter(outputs: readonly RunOutput[]): RunOutput[] {
+    return outputs.filter((output) => {
+      const what = output.form === 'file' ? output.file : output.form === 'text' ? output.text : undefined;
+      const key = JSON.stringify([output.node, output.kind, what]);
+      if (this.entered.has(key)) return false;
+      this.entered.add(key);
+      return true;
+    });
+  }
+
+  comesOverSocket(node: string): boolean {
+    return this.workflow[node]?.class_type === SOCKET_OUTPUT_CLASS;
+  }
+
+  /** Is something wanted that only the socket brings? Then the history cannot make up for a lost frame. */
+  get wantsSocket(): boolean {
+    return this.wanted.some((node) => this.comesOverSocket(node));
+  }
+}
+
+/** Nodes that no other node links to; output nodes are among them as a rule. */
+function lastNodes(workflow: Workflow): string[] {
+  const linked = new Set<string>();
+  for (const node of Object.values(workflow)) {
+    for (const input of Object.values(node.inputs ?? {})) {
+      const link = linkOf(input);
+      if (link !== undefined) linked.add(link.node);
+    }
+  }
+  return Object.keys(workflow).filter((id) => !linked.has(id));
+}

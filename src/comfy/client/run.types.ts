@@ -1,0 +1,58 @@
+import type { NodeErrors } from '../comfy.error.js';
+import type { Workflow } from '../workflow/index.js';
+import type { ComfyHttp } from './comfy-http.js';
+import type { ComfySocket } from './comfy-socket.js';
+import type { RunOutput } from './outputs.js';
+import type { RunProgress } from './progress-meter.js';
+import type { PromptCanceller } from './prompt-canceller.js';
+import type { PromptRouter } from './prompt-router.js';
+
+/** A workflow to run once on one ComfyUI. */
+export interface RunRequest {
+  /** Lower-case UUID, fresh for each run: ComfyUI runs an id twice if it is sent twice (11b). */
+  promptId: string;
+  workflow: Workflow;
+  /** The node whose outputs are wanted; without it, all that the workflow makes. */
+  outputNode?: string | undefined;
+  /** Passed on in the prompt's `extra_data`. */
+  extraData?: Record<string, unknown> | undefined;
+}
+
+/** What happens while a prompt runs, in this order: accepted, started, (progress | preview | output)*. */
+export type RunEvent =
+  /** `promptId` is the one the server uses; `nodeErrors` name branches that it will skip (16). */
+  | { type: 'accepted'; promptId: string; nodeErrors: NodeErrors }
+  | { type: 'started' }
+  | { type: 'progress'; progress: RunProgress }
+  | { type: 'preview'; node: string; mime: string; bytes: Uint8Array }
+  | { type: 'output'; output: RunOutput };
+
+export interface RunLimits {
+  /** Milliseconds without a word about a prompt before we ask how it is. */
+  silenceMs: number;
+  /** Milliseconds between questions while its events cannot reach us (their socket was lost). */
+  blindPollMs: number;
+  /** Milliseconds that the backend may leave our questions unanswered before the prompt counts as lost. */
+  lostAfterMs: number;
+  /** Milliseconds after which a prompt whose submission is in doubt counts as not accepted if nothing shows it. */
+  doubtMs: number;
+  /** Milliseconds after `execution_success` in which the history entry should be there (24). */
+  historyGraceMs: number;
+}
+
+export const RUN_LIMITS: RunLimits = {
+  silenceMs: 15_000,
+  blindPollMs: 500,
+  lostAfterMs: 30_000,
+  doubtMs: 2_000,
+  historyGraceMs: 1_000,
+};
+
+/** What a run needs of its ComfyUI. */
+export interface RunContext {
+  http: ComfyHttp;
+  socket: ComfySocket;
+  router: PromptRouter;
+  canceller: PromptCanceller;
+  limits: RunLimits;
+}

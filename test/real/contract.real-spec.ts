@@ -1,0 +1,13 @@
+import { describe, it } from 'vitest';
+import { describeGateway } from '../contract/gateway.contract.js';
+
+const url = process.env['COMFYUI_TEST_URL']?.replace(/\/+$/, '');
+
+if (url === undefined || url === '') {
+  describe('a real ComfyUI', () => {
+    it.skip('skipped: say where it is, e.g. COMFYUI_TEST_URL=http://127.0.0.1:8188 npm run test:real', () =>
+      undefined);
+  });
+} else {
+  describeGateway(url, () => url);
+}
