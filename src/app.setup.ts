@@ -28,7 +28,6 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   useJsonBody(app, settings.server.maxBodyBytes);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());
-  app.enableShutdownHooks();
   app.getHttpServer().keepAliveTimeout = KEEP_ALIVE_MS;
   serveOpenApi(app);
   for (const warning of settings.warnings) logger.warn(warning, 'Settings');

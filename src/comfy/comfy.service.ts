@@ -5,7 +5,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { EMPTY, type Observable } from 'rxjs';
+import { EMPTY, type Observable, skip } from 'rxjs';
 import { BackendPool } from './backends/index.js';
 import { ComfyError } from './comfy.error.js';
 import {
@@ -112,11 +112,13 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   onApplicationBootstrap(): void {
     this.pool.open();
     this.dispatcher.start();
-    for (const backend of this.pool.backends) {
-      backend.connected$.subscribe((connected) => {
-        if (connected) this.logger.log(`Connected to ComfyUI at ${backend.name}`);
+    for (const { name, connected$ } of this.pool.backends) {
+      connected$.pipe(skip(1)).subscribe((connected) => {
+        if (connected) this.logger.log(`Connected to ComfyUI at ${name}`);
+        else if (!this.stopping) this.logger.warn(`Lost the connection to ComfyUI at ${name}; trying again`);
       });
     }
+    this.logger.log(`Connecting to ComfyUI at ${this.pool.backends.map(({ name }) => name).join(', ')}`);
   }
 
   /** Takes no more jobs, tells everybody who waits, stops what runs and closes every connection. */

@@ -34,27 +34,31 @@ const FILE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4', 'appli
 const FILE = Object.fromEntries(FILE_TYPES.map((type) => [type, FILE_CONTENT]));
 const JSON_REPLY = { 'application/json': { schema: { $ref: getSchemaPath(GenerateReplyDto) } } };
 
-const GenerateProblems = () =>
-  ApiProblems(
-    'invalid_request',
-    'payload_too_large',
-    'unsupported_media_type',
-    'invalid_workflow',
-    'workflow_format_ui',
-    'output_node_not_found',
-    'no_output',
-    'queue_full',
-    'internal_error',
-    'node_execution_error',
-    'out_of_memory',
-    'interrupted',
-    'backend_lost',
-    'storage_error',
-    'no_backend',
-    'shutting_down',
-    'wait_timeout',
-    'storage_full',
-  );
+/** How a job can fail, whenever it is asked for. */
+const JOB_PROBLEMS = [
+  'invalid_workflow',
+  'no_output',
+  'internal_error',
+  'node_execution_error',
+  'out_of_memory',
+  'interrupted',
+  'backend_lost',
+  'storage_error',
+  'no_backend',
+  'shutting_down',
+  'storage_full',
+] as const;
+
+const CALL_PROBLEMS = [
+  'invalid_request',
+  'payload_too_large',
+  'unsupported_media_type',
+  'workflow_format_ui',
+  'output_node_not_found',
+  'queue_full',
+  'wait_timeout',
+  ...JOB_PROBLEMS,
+] as const;
 
 /** One call in, one picture out. */
 @ApiTags('generate')
@@ -78,7 +82,7 @@ export class GenerateController {
     description: 'The result, or the file itself',
     content: { ...JSON_REPLY, ...FILE },
   })
-  @GenerateProblems()
+  @ApiProblems(...CALL_PROBLEMS)
   async generate(
     @Body() body: GenerateDto,
     @HangUp() hangUp: AbortSignal,
@@ -97,7 +101,7 @@ export class GenerateController {
       'Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job.',
   })
   @ApiResponse({ status: 200, description: 'The file; its type is that of the bytes', content: FILE })
-  @GenerateProblems()
+  @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
     @Body() body: GenerateFileDto,
     @HangUp() hangUp: AbortSignal,
@@ -123,8 +127,7 @@ export class GenerateController {
     description: 'Not ready yet',
     content: { 'application/json': { schema: { $ref: getSchemaPath(PendingReplyDto) } } },
   })
-  @ApiProblems('not_found', 'cancelled')
-  @GenerateProblems()
+  @ApiProblems('invalid_request', 'not_found', 'cancelled', ...JOB_PROBLEMS)
   async getResult(
     @Param('job_id', new ParseUUIDPipe({ exceptionFactory: notAJobId })) id: string,
     @Query() query: ResultQueryDto,
@@ -140,13 +143,17 @@ export class GenerateController {
     return this.answer(expectSuccess(state), query.output_index, file, response);
   }
 
-  private answer(state: JobState, index = 0, file: boolean, response: Response) {
-    return file ? this.sendFile(state, index, response) : toReply(state, index);
+  private answer(state: JobState, index: number | undefined, file: boolean, response: Response) {
+    return file ? this.sendFile(state, index, response) : toReply(state, index ?? 0);
   }
 
   /** Streams the local copy, which every storage keeps. */
-  private async sendFile(state: JobState, index = 0, response: Response): Promise<StreamableFile> {
-    const { key } = pickOutput(state, index);
+  private async sendFile(
+    state: JobState,
+    index: number | undefined,
+    response: Response,
+  ): Promise<StreamableFile> {
+    const { key } = pickOutput(state, index ?? 0);
     const { stream, size, contentType } = await this.storage.open(key);
     response.setHeader('Job-Id', state.id);
     response.setHeader('X-Content-Type-Options', 'nosniff');

@@ -20,10 +20,10 @@ export class GenerateService {
    */
   async run(
     workflow: unknown,
-    outputNode: string | number | undefined,
+    outputNode: string | number | null | undefined,
     hangUp: AbortSignal,
   ): Promise<JobState> {
-    const { id } = this.comfy.submit({ workflow, outputNode });
+    const { id } = this.comfy.submit({ workflow, outputNode: outputNode ?? undefined });
     const ended$ = this.comfy.watch(id).pipe(
       map(({ state }) => state),
       filter(isFinal),

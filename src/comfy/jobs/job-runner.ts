@@ -32,11 +32,12 @@ export class JobRunner {
     job.apply({ type: 'started', at: Date.now(), backend: backend.name });
     try {
       await this.render(job, request, backend);
+      this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
     } catch (error) {
+      // Cancelled, or ended by the shutdown: that was said already.
       if (job.signal.aborted) return;
-      const failure = toFailure(error);
-      if (failure.code === 'storage_error' || !(error instanceof ComfyError)) this.log(job, error);
-      job.apply({ type: 'failed', at: Date.now(), failure });
+      this.logger.warn(`Job ${job.id} failed on ${backend.name}: ${describe(error)}`);
+      job.apply({ type: 'failed', at: Date.now(), failure: toFailure(error) });
     }
   }
 
@@ -68,12 +69,6 @@ export class JobRunner {
       if (this.options.deleteHistory) backend.forget(promptId);
     }
   }
-
-  private log(job: Job, error: unknown): void {
-    const diagnosis =
-      error instanceof StorageError ? ` ${error.reason} ${JSON.stringify(error.diagnosis)}` : '';
-    this.logger.error(`Job ${job.id}: ${error instanceof Error ? error.message : 'failed'}${diagnosis}`);
-  }
 }
 
 function toJobEvent(event: RunEvent): JobEvent | undefined {
@@ -102,4 +97,15 @@ export function toFailure(error: unknown): JobFailure {
     return { code: error.code, message: error.message, retryable: error.retryable };
   }
   return { code: 'storage_error', message: 'The result could not be stored.', retryable: false };
+}
+
+/** For the log: our own words, and the cause's, which may name addresses. */
+function describe(error: unknown): string {
+  if (error instanceof StorageError) {
+    return `${error.code} (${error.reason}) ${error.message} ${JSON.stringify(error.diagnosis)}`;
+  }
+  if (!(error instanceof ComfyError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const cause = error.cause instanceof Error ? `; ${error.cause.message}` : '';
+  return `${error.code} ${error.message}${cause}`;
 }
