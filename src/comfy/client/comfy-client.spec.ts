@@ -11,7 +11,14 @@ import type { RunEvent, RunRequest } from './run.types.js';
 const LIMITS: ClientLimits = {
   http: { ...CLIENT_LIMITS.http, answerTimeoutMs: 400 },
   socket: { ...CLIENT_LIMITS.socket, pingIntervalMs: 100, minBackoffMs: 20, maxBackoffMs: 100 },
-  run: { silenceMs: 300, blindPollMs: 30, lostAfterMs: 500, doubtMs: 200, historyGraceMs: 100 },
+  run: {
+    silenceMs: 300,
+    blindPollMs: 30,
+    lostAfterMs: 500,
+    doubtMs: 200,
+    replyGraceMs: 200,
+    historyGraceMs: 100,
+  },
 };
 
 const picture = (extra: Workflow = {}): Workflow => ({

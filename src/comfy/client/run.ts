@@ -225,6 +225,7 @@ class PromptRun {
       this.unansweredSince = undefined;
       if (!this.ended && !this.finishing) this.settle(found);
     } catch (error) {
+      if (this.ended || this.finishing) return;
       this.doubt = true;
       this.unansweredSince ??= Date.now();
       if (Date.now() - this.unansweredSince >= this.context.limits.lostAfterMs) this.lose(error);
@@ -282,12 +283,14 @@ class PromptRun {
     if (this.ended || this.finishing) return;
     this.finishing = true;
     clearTimeout(this.timer);
-    // The reply may come after the last event; it can say that the wanted branch was skipped.
-    void this.submission.then(() => {
+    const finish = () => {
       if (this.ended) return;
       this.stop();
       this.subscriber.complete();
-    });
+    };
+    // The reply may come after the last event, and can say that the wanted branch was skipped; or it may never come.
+    this.timer = setTimeout(finish, this.context.limits.replyGraceMs);
+    void this.submission.then(finish);
   }
 
   private fail(error: ComfyError): void {

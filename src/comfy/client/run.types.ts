@@ -36,6 +36,8 @@ export interface RunLimits {
   lostAfterMs: number;
   /** Milliseconds after which a prompt whose submission is in doubt counts as not accepted if nothing shows it. */
   doubtMs: number;
+  /** Milliseconds that the end of a prompt waits for the reply to its submission. */
+  replyGraceMs: number;
   /** Milliseconds after `execution_success` in which the history entry should be there (24). */
   historyGraceMs: number;
 }
@@ -45,6 +47,7 @@ export const RUN_LIMITS: RunLimits = {
   blindPollMs: 500,
   lostAfterMs: 30_000,
   doubtMs: 2_000,
+  replyGraceMs: 1_000,
   historyGraceMs: 1_000,
 };
 

@@ -13,7 +13,14 @@ export const FAST: Partial<ComfyOptions> = {
   limits: {
     http: { ...CLIENT_LIMITS.http, answerTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000 },
     socket: { ...CLIENT_LIMITS.socket, pingIntervalMs: 200, minBackoffMs: 20, maxBackoffMs: 100 },
-    run: { silenceMs: 500, blindPollMs: 50, lostAfterMs: 1_000, doubtMs: 300, historyGraceMs: 200 },
+    run: {
+      silenceMs: 500,
+      blindPollMs: 50,
+      lostAfterMs: 1_000,
+      doubtMs: 300,
+      replyGraceMs: 200,
+      historyGraceMs: 200,
+    },
   },
 };
 

@@ -20,7 +20,11 @@ export class Service {
   static async start(env: Record<string, string>): Promise<Service> {
     const folder = await mkdtemp(join(tmpdir(), 'service-'));
     const output: string[] = [];
-    const child = run(folder, { PORT: '0', HOST: '127.0.0.1', ENABLE_OSS: 'false', MIN_FREE_MB: '0', ...env }, output);
+    const child = run(
+      folder,
+      { PORT: '0', HOST: '127.0.0.1', ENABLE_OSS: 'false', MIN_FREE_MB: '0', ...env },
+      output,
+    );
     for (let waited = 0; waited < 20_000; waited += 20) {
       const url = /Listening on (http:\/\/\S+);/.exec(output.join(''))?.[1];
       if (url !== undefined) return new Service(child, url, folder, output);
@@ -66,6 +70,7 @@ export class Service {
 function run(cwd: string, env: Record<string, string>, output: string[]): ChildProcess {
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [MAIN], { cwd, env: { PATH, ...env } });
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => output.push(data.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => output.push(data.toString()));
   return child;
 }
