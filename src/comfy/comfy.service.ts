@@ -5,7 +5,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { EMPTY, type Observable, skip } from 'rxjs';
+import { EMPTY, type Observable, skip, Subject } from 'rxjs';
 import { BackendPool } from './backends/index.js';
 import { ComfyError } from './comfy.error.js';
 import {
@@ -38,6 +38,7 @@ export interface BackendStatus {
 @Injectable()
 export class ComfyService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(ComfyService.name);
+  private readonly submissions = new Subject<JobState>();
   private stopping = false;
 
   constructor(
@@ -74,7 +75,13 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     if (this.dispatcher.hopeless) throw noBackend();
     const job = new Job(randomUUID(), { workflow, outputNode }, Date.now());
     this.queue.add(job);
+    this.submissions.next(job.state);
     return job.state;
+  }
+
+  /** Every job as it is accepted, whichever face it came through; `watch` it from there. */
+  get submitted$(): Observable<JobState> {
+    return this.submissions;
   }
 
   /** A job that waits, runs, or ended not long ago. */

@@ -1,4 +1,12 @@
-export { CLIENT_LIMITS, type ClientLimits, type RunProgress } from './client/index.js';
+export {
+  CLIENT_LIMITS,
+  type ClientLimits,
+  ComfyClient,
+  type RunEvent,
+  type RunOutput,
+  type RunProgress,
+  type RunRequest,
+} from './client/index.js';
 export { ComfyError, type ComfyErrorCode, type NodeError, type NodeErrors } from './comfy.error.js';
 export { ComfyModule } from './comfy.module.js';
 export type { ComfyOptions } from './comfy.module-definition.js';
