@@ -15,7 +15,7 @@ async function bytesOnComfyui(comfyui: string, jobId: string, filename = 'e2e_00
   const day = new Date().toISOString().slice(0, 10).replaceAll('-', '');
   const subfolder = `sync/${day}/${jobId.slice(-2)}/${jobId}`;
   const query = new URLSearchParams({ filename, subfolder, type: 'output' });
-  const response = await fetch(`${comfyui}/view?${query}`);
+  const response = await fetch(`${comfyui}/view?${query.toString()}`);
   expect(response.status).toBe(200);
   return Buffer.from(await response.arrayBuffer());
 }

@@ -239,7 +239,7 @@ describe('errors of a gateway with tight limits', () => {
         gateway.post('/api/generate', { workflow_data: slow({ steps: 10 }), output_node_id: 277 }),
       );
       const responses = await Promise.all(calls);
-      const statuses = responses.map(({ status }) => status).sort();
+      const statuses = responses.map(({ status }) => status).sort((a, b) => a - b);
       expect(statuses).toEqual([200, 200, 200, 429, 429, 429]);
       const refused = responses.find(({ status }) => status === 429);
       expect(refused?.headers.get('retry-after')).toBe('5');

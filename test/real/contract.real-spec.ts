@@ -5,6 +5,7 @@ const url = process.env['COMFYUI_TEST_URL']?.replace(/\/+$/, '');
 
 if (url === undefined || url === '') {
   describe('a real ComfyUI', () => {
+    // oxlint-disable-next-line vitest/no-disabled-tests -- there is no server to test; the name says how to give one
     it.skip('skipped: say where it is, e.g. COMFYUI_TEST_URL=http://127.0.0.1:8188 npm run test:real', () =>
       undefined);
   });

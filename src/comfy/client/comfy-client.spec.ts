@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { firstValueFrom, filter, lastValueFrom, tap, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ComfyStandin, type StandinOptions } from '../../../test/comfyui/index.js';
-import { parseComfyuiServer } from '../../config/comfyui-server.js';
+import { parseComfyuiServer } from '../../config/index.js';
 import type { ComfyError } from '../comfy.error.js';
 import type { Workflow } from '../workflow/index.js';
 import { CLIENT_LIMITS, ComfyClient, type ClientLimits } from './comfy-client.js';

@@ -1,4 +1,4 @@
-import { asRecord, asString, parseFailure, type ExecutionFailure, type NodeOutput } from './messages.js';
+import { asRecord, asString, parseFailure, type ExecutionFailure } from './messages.js';
 import { readNodeOutput, type RunOutput } from './outputs.js';
 
 /** How a prompt ended, as its history entry tells it. */
@@ -31,6 +31,6 @@ function readOutputs(entry: Record<string, unknown>): RunOutput[] {
   const meta = asRecord(entry['meta']);
   return Object.entries(asRecord(entry['outputs']) ?? {}).flatMap(([node, output]) => {
     const displayNode = asString(asRecord(meta?.[node])?.['display_node']) ?? node;
-    return readNodeOutput(node, displayNode, (asRecord(output) ?? {}) as NodeOutput);
+    return readNodeOutput(node, displayNode, asRecord(output) ?? {});
   });
 }
