@@ -61,8 +61,7 @@ export interface MediaType {
  * The producer's name counts only where they say nothing: its extension is kept if it is harmless.
  */
 export async function sniffMediaType(head: Uint8Array, filename?: string): Promise<MediaType> {
-  const found = await fileTypeFromBuffer(head);
-  const extension = canonical(found?.ext ?? '');
+  const extension = canonical(magicExtension(head) ?? (await fileTypeFromBuffer(head))?.ext ?? '');
   const contentType = TYPE_BY_EXTENSION.get(extension);
   if (contentType !== undefined) return { contentType, extension, kind: kindOf(contentType) };
   return { contentType: UNKNOWN_TYPE, extension: harmlessExtension(filename), kind: 'file' };
@@ -71,6 +70,17 @@ export async function sniffMediaType(head: Uint8Array, filename?: string): Promi
 /** The content type to serve a stored file under; files of unknown or active extensions are just bytes. */
 export function contentTypeOf(key: string): string {
   return TYPE_BY_EXTENSION.get(canonical(extensionOf(key) ?? '')) ?? UNKNOWN_TYPE;
+}
+
+/**
+ * PNG, which most files are. file-type reads on to the first chunk of pixels to tell an animated one, and ComfyUI
+ * writes the whole workflow before that: a large one hides it.
+ */
+function magicExtension(head: Uint8Array): string | undefined {
+  const [signature, chunk] = [head.subarray(0, 8), head.subarray(12, 16)].map((part) =>
+    Buffer.from(part).toString('latin1'),
+  );
+  return signature === '\x89PNG\r\n\x1a\n' && chunk === 'IHDR' ? 'png' : undefined;
 }
 
 function harmlessExtension(filename: string | undefined): string {

@@ -83,10 +83,13 @@ export class OssUploader {
       body.on('data', () => watch.touch());
       const { res } = await Promise.race([sending, watch.stalled]);
       confirm(res, file);
+    } catch (error) {
+      // Not after a success: the stream closes itself, and urllib complains about one that is closed before.
+      body.destroy();
+      throw error;
     } finally {
       watch.stop();
       signal?.removeEventListener('abort', stop);
-      body.destroy();
     }
   }
 }
