@@ -3,12 +3,19 @@ import type { Readable } from 'node:stream';
 /** What a file is to a person; decides the prefix of its name (`image_…`, `video_…`). */
 export type FileKind = 'image' | 'video' | 'audio' | 'file';
 
-/** A file on its way into storage. */
-export interface FileToStore {
-  /** The bytes, read once, from start to end. An error of this stream passes through `put` unchanged. */
+/** The bytes of a file, and what is known of them. */
+export interface FileBody {
+  /** Read once, from start to end. An error of this stream passes through `put` unchanged. */
   body: Readable | Uint8Array;
   /** Length its producer announced, in bytes. Fewer or more bytes than that is `storage_error` (reason `integrity`). */
-  size?: number;
+  size?: number | undefined;
+}
+
+/**
+ * A file on its way into storage: its bytes, or `fetch` to get them. That is called while the storage makes ready, so
+ * that neither waits for the other; what it throws passes through `put` unchanged.
+ */
+export type FileToStore = (FileBody | { fetch: () => Promise<FileBody> }) & {
   /** Name its producer gave it. Only a hint: used for the extension where the bytes tell no type. */
   filename?: string;
   /** Aborting it stops the write, removes what was written and rejects with the signal's reason. */

@@ -97,6 +97,13 @@ export class OssServer {
     return `http://localhost:${this.port}`;
   }
 
+  /** Connections that are open now. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  }
+
   /** The first access key. */
   get key(): AccessKey {
     const [key] = this.options.keys;
@@ -125,7 +132,11 @@ export class OssServer {
       incoming.on('close', () => (entry.aborted = !incoming.complete));
       response.on('finish', () => (entry.status = response.statusCode));
       const fault = this.faults.take(request.method);
-      if (fault !== undefined && (await misbehave(fault, incoming, response))) return;
+      // Decided without a pause: the journal listens, so bytes that nobody takes now are gone.
+      if (fault !== undefined && isImmediate(fault)) {
+        await misbehave(fault, incoming, response);
+        return;
+      }
       this.admit(request);
       await this.answer(request, incoming, response, fault);
     } catch (error) {
@@ -282,12 +293,18 @@ export class OssServer {
   }
 }
 
-/** @returns true where nothing more is to be answered */
+type ImmediateFault = Exclude<Fault, { kind: 'lose-answer' | 'truncate' | 'wrong-etag' }>;
+
+/** Does it happen instead of an answer, not in it? */
+function isImmediate(fault: Fault): fault is ImmediateFault {
+  return !['lose-answer', 'truncate', 'wrong-etag'].includes(fault.kind);
+}
+
 async function misbehave(
-  fault: Fault,
+  fault: ImmediateFault,
   incoming: IncomingMessage,
   response: ServerResponse,
-): Promise<boolean> {
+): Promise<void> {
   switch (fault.kind) {
     case 'error':
       await readAll(incoming);
@@ -295,23 +312,16 @@ async function misbehave(
     case 'raw':
       await readAll(incoming);
       response.removeHeader('x-oss-request-id');
-      response
-        .writeHead(fault.status, { Server: 'nginx', 'Content-Type': 'text/html', ...fault.headers })
-        .end(fault.body ?? '');
-      return true;
+      response.writeHead(fault.status, { Server: 'nginx', 'Content-Type': 'text/html', ...fault.headers });
+      response.end(fault.body ?? '');
+      break;
     case 'reset':
       await received(incoming, fault.afterBytes);
       incoming.socket.resetAndDestroy();
-      return true;
+      break;
     case 'hang':
       incoming.resume();
-      return true;
-    // These come later, in the answer.
-    case 'lose-answer':
-    case 'truncate':
-    case 'wrong-etag':
-    default:
-      return false;
+      break;
   }
 }
 

@@ -13,8 +13,11 @@ const CONNECT_MS = 5_000;
 /** Slowest line worth waiting for, in bytes per second: large files get this much more time. */
 const SLOWEST_BYTES_PER_S = 128 * 1024;
 
+/** What the system may have taken, but not sent yet: it looks like progress at first and like none later. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
 export interface UploaderOptions {
-  /** Longest wait without progress, in ms; a whole attempt may take longer by the file's size. */
+  /** Longest wait for an answer, in ms, besides the time that the bytes themselves may take. */
   timeoutMs: number;
   /** Uploads at a time; never more than there are connections, because waiting for one counts as a failure. */
   concurrency: number;
@@ -44,12 +47,17 @@ export class OssUploader {
     name: string,
     { signal, onRetry }: Pick<RetryContext, 'signal' | 'onRetry'>,
   ): Promise<void> {
-    const attemptMs = this.options.timeoutMs + (file.size / SLOWEST_BYTES_PER_S) * 1_000;
+    const attemptMs = this.timeFor(file.size);
     const context: RetryContext = { policy: this.options.retry, deadlineMs: 2 * attemptMs, signal, onRetry };
     await this.slots.run(
       () => retrying(() => this.attempt(path, file, name, attemptMs, signal), context),
       signal,
     );
+  }
+
+  /** Milliseconds. */
+  private timeFor(bytes: number): number {
+    return Math.ceil(this.options.timeoutMs + (bytes / SLOWEST_BYTES_PER_S) * 1_000);
   }
 
   private async attempt(
@@ -67,12 +75,12 @@ export class OssUploader {
     // A running upload can be stopped in one way only: its source has to break.
     const stop = () => body.destroy(new Error('aborted'));
     signal?.addEventListener('abort', stop, { once: true });
-    const watch = new ProgressWatch(this.options.timeoutMs);
+    const watch = new ProgressWatch(this.timeFor(Math.min(file.size, SOCKET_BUFFER_BYTES)));
     try {
       const sending = this.client.putStream(name, body, {
         contentLength: file.size,
         mime: file.contentType,
-        timeout: [CONNECT_MS, Math.ceil(attemptMs)],
+        timeout: [CONNECT_MS, attemptMs],
         headers: {
           'Content-Type': file.contentType,
           'Content-MD5': Buffer.from(file.md5, 'hex').toString('base64'),

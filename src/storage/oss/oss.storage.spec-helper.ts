@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OssServer } from '../../../test/oss/index.js';
 import { FileLinks } from '../links/file-links.js';
 import { LocalStorage } from '../local/local.storage.js';
 import { type OssOptions, THIRTY_DAYS_S } from '../storage.options.js';
@@ -9,10 +8,18 @@ import { type OssParts, OssStorage } from './oss.storage.js';
 
 export const BASE_URL = 'https://gateway.example.com';
 
+/** What is needed of the stand-in. */
+export interface OssPlace {
+  endpoint: string;
+  region: string;
+  bucket: string;
+  key: { id: string; secret: string };
+}
+
 /** Retries as in production, only sooner. */
 export const FAST_RETRY = { attempts: 4, baseMs: 4, capMs: 20 };
 
-export function ossOptions(server: OssServer, more: Partial<OssOptions> = {}): OssOptions {
+export function ossOptions(server: OssPlace, more: Partial<OssOptions> = {}): OssOptions {
   return {
     endpoint: server.endpoint,
     region: server.region,
