@@ -25,6 +25,8 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
     bodyParser: false,
   });
   app.disable('x-powered-by');
+  // A reply to a POST is never asked for again; files bring tags of their own.
+  app.disable('etag');
   useJsonBody(app, settings.server.maxBodyBytes);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());

@@ -9,6 +9,7 @@ export { STORAGE_OPTIONS } from './storage.module-definition.js';
 export type { LinkSecret, OssOptions, OssUrlMode, StorageOptions } from './storage.options.js';
 export {
   type ByteRange,
+  type FileBody,
   type FileKind,
   type FileLink,
   type FileStat,

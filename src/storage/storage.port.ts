@@ -20,7 +20,7 @@ export type FileToStore = (FileBody | { fetch: () => Promise<FileBody> }) & {
   filename?: string;
   /** Aborting it stops the write, removes what was written and rejects with the signal's reason. */
   signal?: AbortSignal;
-}
+};
 
 /** A file that is safe: on disk, and in the bucket where there is one. */
 export interface StoredFile {

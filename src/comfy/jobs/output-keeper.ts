@@ -94,15 +94,13 @@ export class OutputKeeper {
   private async fetch({ file }: FileOutput & { form: 'file' }) {
     const { signal } = this;
     let sourceError: unknown;
+    const fetch = async () => {
+      const viewed = await this.backend.view(file, signal);
+      viewed.body.once('error', (error) => (sourceError = error));
+      return viewed;
+    };
     try {
-      const { body, size } = await this.backend.view(file, signal);
-      body.once('error', (error) => (sourceError = error));
-      return await this.storage.put({
-        body,
-        filename: file.filename,
-        signal,
-        ...(size === undefined ? {} : { size }),
-      });
+      return await this.storage.put({ fetch, filename: file.filename, signal });
     } catch (error) {
       signal.throwIfAborted();
       if (error === sourceError || error instanceof BackendError) throw fetchError(asBackendError(error));

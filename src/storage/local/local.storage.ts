@@ -8,6 +8,7 @@ import { contentTypeOf, type MediaType, sniffMediaType } from '../naming/media-t
 import { OUTPUT_ROUTE } from '../routes.js';
 import { StorageError } from '../storage.error.js';
 import {
+  type FileBody,
   type FileLink,
   type FileStat,
   type FileToStore,
@@ -62,17 +63,16 @@ export class LocalStorage extends Storage {
    * a temporary file at most.
    */
   async put(file: FileToStore): Promise<StoredFile> {
-    if (file.size !== undefined && file.size > this.options.maxFileBytes) throw this.tooLarge();
-    const [pending] = await allOrDiscard(PendingFile.create(this.folder), this.space.ensure(file.size ?? 0));
+    const [pending, source] = await this.prepare(file);
     try {
-      const { type, size, md5 } = await this.write(file, pending);
+      const { type, size, md5 } = await this.write(source, file, pending);
       await pending.flush();
       file.signal?.throwIfAborted();
       const key = await pending.publish(() => makeKey(type));
       return { key, kind: type.kind, contentType: type.contentType, size, md5 };
     } catch (error) {
       await pending.discard();
-      if (file.body instanceof Readable) file.body.destroy();
+      letGo(source);
       throw error;
     }
   }
@@ -115,27 +115,40 @@ export class LocalStorage extends Storage {
     await this.folder.close();
   }
 
-  private async write(file: FileToStore, pending: PendingFile) {
+  /** A place to write to and the bytes to write, each made ready while the other is; both or neither. */
+  private async prepare(file: FileToStore): Promise<[PendingFile, FileBody]> {
+    const fetching = 'fetch' in file ? file.fetch() : Promise.resolve(file);
+    const [pending, source] = await Promise.allSettled([PendingFile.create(this.folder), fetching]);
+    if (pending.status === 'fulfilled' && source.status === 'fulfilled') return [pending.value, source.value];
+    if (pending.status === 'fulfilled') await pending.value.discard();
+    if (source.status === 'fulfilled') letGo(source.value);
+    throw pending.status === 'rejected' ? pending.reason : (source as PromiseRejectedResult).reason;
+  }
+
+  private async write(source: FileBody, { filename, signal }: FileToStore, pending: PendingFile) {
+    const announced = source.size;
+    if (announced !== undefined && announced > this.options.maxFileBytes) throw this.tooLarge();
+    await this.space.ensure(announced ?? 0);
     const hash = createHash('md5');
     let type: Promise<MediaType> | undefined;
     let size = 0;
     let checkSpaceAt = SPACE_CHECK_BYTES;
-    for await (const bytes of readBody(file)) {
+    for await (const bytes of readBody(source.body, signal)) {
       size += bytes.length;
       if (size > this.options.maxFileBytes) throw this.tooLarge();
-      if (file.size !== undefined && size > file.size) throw wrongSize(file.size, size);
+      if (announced !== undefined && size > announced) throw wrongSize(announced, size);
       if (size > checkSpaceAt) {
         checkSpaceAt += SPACE_CHECK_BYTES;
         await this.space.ensure(0);
       }
       const writing = pending.write(bytes);
       // Both happen while the disk is busy.
-      type ??= sniffMediaType(bytes, file.filename);
+      type ??= sniffMediaType(bytes, filename);
       hash.update(bytes);
       await writing;
     }
     if (type === undefined) throw new StorageError('storage_error', 'integrity', 'The file is empty.');
-    if (file.size !== undefined && size !== file.size) throw wrongSize(file.size, size);
+    if (announced !== undefined && size !== announced) throw wrongSize(announced, size);
     return { type: await type, size, md5: hash.digest('hex') };
   }
 
@@ -198,13 +211,7 @@ function wrongSize(announced: number, counted: number): StorageError {
   );
 }
 
-/** Both at once; the file goes again where there is no room for it. */
-async function allOrDiscard(creating: Promise<PendingFile>, room: Promise<void>): Promise<[PendingFile]> {
-  const [file, space] = await Promise.allSettled([creating, room]);
-  if (file.status === 'rejected') throw file.reason;
-  if (space.status === 'rejected') {
-    await file.value.discard();
-    throw space.reason;
-  }
-  return [file.value];
+/** Nobody will read it any more. */
+function letGo({ body }: FileBody): void {
+  if (body instanceof Readable) body.destroy();
 }

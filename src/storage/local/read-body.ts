@@ -1,4 +1,4 @@
-import type { FileToStore } from '../storage.port.js';
+import type { FileBody } from '../storage.port.js';
 
 /** Bytes that are hashed and written at a time: few system calls, and a small file needs one. */
 export const BATCH_BYTES = 256 * 1024;
@@ -8,7 +8,7 @@ export const BATCH_BYTES = 256 * 1024;
  * down. Leaving early destroys the source, and so does aborting the signal.
  * @throws whatever the source throws, unchanged; the signal's reason
  */
-export async function* readBody({ body, signal }: FileToStore): AsyncGenerator<Uint8Array> {
+export async function* readBody(body: FileBody['body'], signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
   if (body instanceof Uint8Array) {
     for (let at = 0; at < body.length; at += BATCH_BYTES) {
