@@ -166,6 +166,20 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       expect(await names()).toEqual({ visible: [], temporary: [] });
     });
 
+    it('fetches a body while it makes ready', async () => {
+      const bytes = png();
+      const stored = await storage.put({
+        fetch: () => Promise.resolve({ body: Readable.from([bytes]), size: 1_000 }),
+      });
+      expect(await readFile(join(under.directory, stored.key))).toEqual(bytes);
+      const failure = new Error('the backend is gone');
+      await expect(storage.put({ fetch: () => Promise.reject(failure) })).rejects.toBe(failure);
+      const signal = AbortSignal.abort(new Error('nobody waits'));
+      const fetch = () => Promise.reject(new Error('called'));
+      await expect(storage.put({ fetch, signal })).rejects.toThrow('nobody waits');
+      expect(await names()).toEqual({ visible: [stored.key], temporary: [] });
+    });
+
     it('stops when told to, with the reason it was told', async () => {
       const reason = new Error('nobody waits any more');
       const silent = new Readable({ read: () => undefined });

@@ -63,6 +63,7 @@ export class LocalStorage extends Storage {
    * a temporary file at most.
    */
   async put(file: FileToStore): Promise<StoredFile> {
+    file.signal?.throwIfAborted();
     const [pending, source] = await this.prepare(file);
     try {
       const { type, size, md5 } = await this.write(source, file, pending);
@@ -122,7 +123,8 @@ export class LocalStorage extends Storage {
     if (pending.status === 'fulfilled' && source.status === 'fulfilled') return [pending.value, source.value];
     if (pending.status === 'fulfilled') await pending.value.discard();
     if (source.status === 'fulfilled') letGo(source.value);
-    throw pending.status === 'rejected' ? pending.reason : (source as PromiseRejectedResult).reason;
+    file.signal?.throwIfAborted();
+    throw source.status === 'rejected' ? source.reason : (pending as PromiseRejectedResult).reason;
   }
 
   private async write(source: FileBody, { filename, signal }: FileToStore, pending: PendingFile) {

@@ -49,8 +49,9 @@ const RETRYABLE = new Set<StorageErrorReason>(['throttled', 'unavailable', 'time
 /** What happened, in our own words; nothing of the request is kept. A StorageError is handed through. */
 export function fromOssError(error: unknown): StorageError {
   if (error instanceof StorageError) return error;
-  const { name, code, status, requestId, ecCode, message } = (error ?? {}) as OssErrorLike;
-  return ossError(reasonOf(error as OssErrorLike), {
+  const facts = (error ?? {}) as OssErrorLike;
+  const { name, code, status, requestId, ecCode, message } = facts;
+  return ossError(reasonOf(facts), {
     ...textEntry('code', code ?? name),
     ...(typeof status === 'number' ? { status } : {}),
     ...textEntry('requestId', requestId),
