@@ -12,7 +12,15 @@ import {
   Res,
   StreamableFile,
 } from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiExtraModels,
+  ApiOperation,
+  ApiParam,
+  ApiResponse,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { isFinal, type JobState } from '../comfy/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
@@ -23,7 +31,9 @@ import {
   GenerateFileDto,
   GenerateReplyDto,
   PendingReplyDto,
+  REPLY_EXAMPLE,
   ResultQueryDto,
+  WORKFLOW_EXAMPLE,
 } from './generate.dto.js';
 import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
 import { GenerateService } from './generate.service.js';
@@ -32,7 +42,29 @@ import { wantsFile } from './wants-file.js';
 const FILE_CONTENT = { schema: { type: 'string', format: 'binary' } } as const;
 const FILE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4', 'application/octet-stream'];
 const FILE = Object.fromEntries(FILE_TYPES.map((type) => [type, FILE_CONTENT]));
-const JSON_REPLY = { 'application/json': { schema: { $ref: getSchemaPath(GenerateReplyDto) } } };
+const JSON_REPLY = {
+  'application/json': { schema: { $ref: getSchemaPath(GenerateReplyDto) }, example: REPLY_EXAMPLE },
+};
+const FILE_REPLY_HEADERS = {
+  'Job-Id': {
+    description: 'With a file: the job that made it',
+    schema: { type: 'string', format: 'uuid' },
+    example: REPLY_EXAMPLE.job_id,
+  },
+} as const;
+const RETRY_AFTER = {
+  'Retry-After': {
+    description: 'Seconds until asking again makes sense',
+    schema: { type: 'integer' },
+    example: 2,
+  },
+} as const;
+
+const CALL = { workflow_data: WORKFLOW_EXAMPLE, output_node_id: 277 };
+const CALL_EXAMPLES = {
+  node: { summary: 'The file of a node', value: CALL },
+  any: { summary: 'Whatever the workflow makes', value: { workflow_data: WORKFLOW_EXAMPLE } },
+};
 
 /** How a job can fail, whenever it is asked for. */
 const JOB_PROBLEMS = [
@@ -75,11 +107,20 @@ export class GenerateController {
   @ApiOperation({
     summary: 'Run a workflow, answer with the URL of its picture',
     description:
-      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself. Hanging up cancels the job.',
+      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself; generated clients call `generateFile` for that, whose type says so. Hanging up cancels the job.',
+  })
+  @ApiBody({
+    type: GenerateDto,
+    examples: {
+      url: { summary: 'Answer with the URL', value: { ...CALL, response_type: 'url' } },
+      file: { summary: 'Answer with the file', value: { ...CALL, response_type: 'file' } },
+      any: CALL_EXAMPLES.any,
+    },
   })
   @ApiResponse({
     status: 200,
     description: 'The result, or the file itself',
+    headers: FILE_REPLY_HEADERS,
     content: { ...JSON_REPLY, ...FILE },
   })
   @ApiProblems(...CALL_PROBLEMS)
@@ -100,7 +141,13 @@ export class GenerateController {
     description:
       'Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job.',
   })
-  @ApiResponse({ status: 200, description: 'The file; its type is that of the bytes', content: FILE })
+  @ApiBody({ type: GenerateFileDto, examples: CALL_EXAMPLES })
+  @ApiResponse({
+    status: 200,
+    description: 'The file; its type is that of the bytes',
+    headers: FILE_REPLY_HEADERS,
+    content: FILE,
+  })
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
     @Body() body: GenerateFileDto,
@@ -117,14 +164,21 @@ export class GenerateController {
     description:
       'The same answer as that call would have got, once it is there; 202 until then. The last thousand jobs are remembered, until a restart.',
   })
+  @ApiParam({
+    name: 'job_id',
+    description: '`job_id` of the answer that was too late',
+    schema: { type: 'string', format: 'uuid', example: REPLY_EXAMPLE.job_id },
+  })
   @ApiResponse({
     status: 200,
     description: 'The result, or the file itself',
+    headers: FILE_REPLY_HEADERS,
     content: { ...JSON_REPLY, ...FILE },
   })
   @ApiResponse({
     status: 202,
     description: 'Not ready yet',
+    headers: RETRY_AFTER,
     content: { 'application/json': { schema: { $ref: getSchemaPath(PendingReplyDto) } } },
   })
   @ApiProblems('invalid_request', 'not_found', 'cancelled', ...JOB_PROBLEMS)

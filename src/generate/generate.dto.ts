@@ -1,15 +1,59 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsOptional, Min } from 'class-validator';
 import { NodeErrorsDto } from '../problem/index.js';
 import { IsNodeId } from './is-node-id.decorator.js';
 
-const WORKFLOW_EXAMPLE = {
+/** Runs on every ComfyUI, also one without any model. */
+export const WORKFLOW_EXAMPLE = {
   '1': { class_type: 'EmptyImage', inputs: { width: 512, height: 512, batch_size: 1, color: 3_381_759 } },
   '277': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'demo' } },
 };
 
+/** A branch that ComfyUI skips while it runs the others. */
+const NODE_ERRORS_EXAMPLE = {
+  '12': {
+    class_type: 'LoadImage',
+    errors: [
+      {
+        type: 'custom_validation_failed',
+        message: 'Custom validation failed for node',
+        details: 'image - Invalid image file: missing.png',
+        input: 'image',
+      },
+    ],
+  },
+};
+
+const FILE_NAME = 'image_1795460610911_0a1b2c3d4e5f.png';
+const FILE_URL = `http://example.com/output_images/${FILE_NAME}`;
+const JOB_ID = '7b87c392-de65-410f-9557-0ac08ad2a975';
+
+/** What the workflow above is answered with. */
+export const REPLY_EXAMPLE = {
+  url: FILE_URL,
+  expires_at: null,
+  job_id: JOB_ID,
+  outputs: [
+    {
+      node_id: '277',
+      index: 0,
+      kind: 'image',
+      url: FILE_URL,
+      content_type: 'image/png',
+      size: 4_752,
+      filename: FILE_NAME,
+      expires_at: null,
+    },
+  ],
+  timings: { queued_ms: 3, rendering_ms: 4_200, storing_ms: 12, total_ms: 4_215 },
+};
+
+// Every property is decorated, also where the compiler's plugin could tell all of it: the document lists decorated
+// ones first, and generated clients should show `url` before the rest.
+
 /** A workflow to run. */
+@ApiSchema({ name: 'GenerateFileBody', description: 'A workflow to run.' })
 export class GenerateFileDto {
   /** The workflow in ComfyUI's API format ("Workflow > Export (API)"): nodes by id. */
   @ApiProperty({
@@ -18,8 +62,12 @@ export class GenerateFileDto {
       type: 'object',
       required: ['class_type'],
       properties: {
-        class_type: { type: 'string' },
-        inputs: { type: 'object', additionalProperties: true },
+        class_type: { type: 'string', description: 'Kind of the node, as ComfyUI names it.' },
+        inputs: {
+          type: 'object',
+          additionalProperties: true,
+          description: "Values, and links to other nodes' outputs: `[node id, index]`.",
+        },
       },
       additionalProperties: true,
     },
@@ -38,7 +86,7 @@ export class GenerateFileDto {
   output_node_id?: string | number;
 
   /** Which of the node's files is meant by `url` and by the bytes, from 0. */
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, default: 0 })
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, default: 0, example: 0 })
   @IsOptional()
   @IsInt({ message: 'must be a whole number' })
   @Min(0, { message: 'must be 0 or more' })
@@ -46,9 +94,10 @@ export class GenerateFileDto {
 }
 
 /** A workflow to run, and how to answer. */
+@ApiSchema({ name: 'GenerateBody', description: 'A workflow to run, and how to answer.' })
 export class GenerateDto extends GenerateFileDto {
   /** `url`: answer with JSON. `file`: answer with the bytes, as `/api/generate_file` does. */
-  @ApiPropertyOptional({ enum: ['url', 'file'], default: 'url' })
+  @ApiPropertyOptional({ type: 'string', enum: ['url', 'file'], default: 'url', example: 'url' })
   @IsOptional()
   @IsIn(['url', 'file'], { message: 'must be "url" or "file"' })
   response_type?: 'url' | 'file';
@@ -56,6 +105,7 @@ export class GenerateDto extends GenerateFileDto {
 
 /** Which of a job's files is meant, and how to answer. */
 export class ResultQueryDto {
+  /** Which of the node's files is meant by `url` and by the bytes, from 0. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, default: 0 })
   @IsOptional()
   @Type(() => Number)
@@ -63,45 +113,44 @@ export class ResultQueryDto {
   @Min(0, { message: 'must be 0 or more' })
   output_index?: number;
 
-  @ApiPropertyOptional({ enum: ['url', 'file'], default: 'url' })
+  /** `url`: answer with JSON. `file`: answer with the bytes. */
+  @ApiPropertyOptional({ type: 'string', enum: ['url', 'file'], default: 'url' })
   @IsOptional()
   @IsIn(['url', 'file'], { message: 'must be "url" or "file"' })
   response_type?: 'url' | 'file';
 }
 
 /** One file that the output node made. */
+@ApiSchema({ name: 'OutputFile', description: 'One file that the output node made.' })
 export class OutputDto {
-  /**
-   * The node that made it.
-   * @example '277'
-   */
+  /** The node that made it. */
+  @ApiProperty({ example: '277' })
   node_id!: string;
   /** Its place among the node's files, from 0. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
   index!: number;
-  @ApiProperty({ enum: ['image', 'video', 'audio', 'file'] })
+  /** What it is, told from `content_type`. */
+  @ApiProperty({ type: 'string', enum: ['image', 'video', 'audio', 'file'], example: 'image' })
   kind!: 'image' | 'video' | 'audio' | 'file';
-  /**
-   * Where to get it; relative to this server where SERVER_BASE_URL is not set.
-   * @example 'http://example.com/output_images/image_1795460610911_0a1b2c3d4e5f.png'
-   */
+  /** Where to get it; a path on this server where SERVER_BASE_URL is not set. */
+  @ApiProperty({ format: 'uri-reference', example: FILE_URL })
   url!: string;
-  /**
-   * Media type, read from the bytes.
-   * @example 'image/png'
-   */
+  /** Media type, read from the bytes. */
+  @ApiProperty({ example: 'image/png' })
   content_type!: string;
   /** Length in bytes. */
-  @ApiProperty({ type: 'integer', minimum: 1, example: 471_859 })
+  @ApiProperty({ type: 'integer', format: 'int64', minimum: 0, example: 4_752 })
   size!: number;
-  /** @example 'image_1795460610911_0a1b2c3d4e5f.png' */
+  /** Name of the stored file. */
+  @ApiProperty({ example: FILE_NAME })
   filename!: string;
   /** When `url` stops working; null: it does not. */
-  @ApiProperty({ type: 'string', format: 'date-time', nullable: true })
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
   expires_at!: string | null;
 }
 
 /** Where the time went, in milliseconds. */
+@ApiSchema({ name: 'Timings', description: 'Where the time went, in milliseconds.' })
 export class TimingsDto {
   /** Waiting for a free backend. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 3 })
@@ -112,43 +161,50 @@ export class TimingsDto {
   /** From the backend's end until the files were safe. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 12 })
   storing_ms!: number;
+  /** All of it. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 4_215 })
   total_ms!: number;
 }
 
 /** The result of a workflow. */
+@ApiSchema({ name: 'GenerateReply', description: 'The result of a workflow.' })
 export class GenerateReplyDto {
-  /**
-   * The picture: the file that `output_index` picks.
-   * @example 'http://example.com/output_images/image_1795460610911_0a1b2c3d4e5f.png'
-   */
+  /** The picture: the file that `output_index` picks. A path on this server where SERVER_BASE_URL is not set. */
+  @ApiProperty({ format: 'uri-reference', example: FILE_URL })
   url!: string;
   /** When `url` stops working; null: it does not. */
-  @ApiProperty({ type: 'string', format: 'date-time', nullable: true })
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
   expires_at!: string | null;
-  @ApiProperty({ format: 'uuid' })
+  /** The job that made it. */
+  @ApiProperty({ format: 'uuid', example: JOB_ID })
   job_id!: string;
   /** Every file of the output node. */
+  @ApiProperty({ type: () => [OutputDto] })
   outputs!: OutputDto[];
+  @ApiProperty({ type: () => TimingsDto })
   timings!: TimingsDto;
   /** Branches of the workflow that ComfyUI skipped, by node id; absent where it ran all. */
   @ApiPropertyOptional({
     type: 'object',
-    additionalProperties: { $ref: '#/components/schemas/NodeErrorsDto' },
+    additionalProperties: { $ref: getSchemaPath(NodeErrorsDto) },
+    example: NODE_ERRORS_EXAMPLE,
   })
   node_errors?: Record<string, NodeErrorsDto>;
 }
 
 /** A job that has not ended yet. */
+@ApiSchema({ name: 'PendingReply', description: 'A job that has not ended yet.' })
 export class PendingReplyDto {
-  @ApiProperty({ format: 'uuid' })
+  /** The job; ask again. */
+  @ApiProperty({ format: 'uuid', example: JOB_ID })
   job_id!: string;
-  @ApiProperty({ enum: ['queued', 'running', 'storing'] })
+  /** `storing`: ComfyUI is done, the files are on their way. */
+  @ApiProperty({ type: 'string', enum: ['queued', 'running', 'storing'], example: 'running' })
   status!: 'queued' | 'running' | 'storing';
   /** Jobs before it in the waiting line; absent once it runs. */
-  @ApiPropertyOptional({ type: 'integer', minimum: 0 })
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 0 })
   position?: number;
-  /** 0 to 1. */
-  @ApiProperty({ type: 'number', minimum: 0, maximum: 1 })
+  /** How far it is, from 0 to 1. */
+  @ApiProperty({ type: 'number', minimum: 0, maximum: 1, example: 0.42 })
   progress!: number;
 }

@@ -1,5 +1,5 @@
 import { Controller, Get, UseFilters } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import {
   HealthCheck,
   HealthCheckService,
@@ -8,10 +8,21 @@ import {
 } from '@nestjs/terminus';
 import { ComfyService } from '../comfy/index.js';
 import { Storage } from '../storage/index.js';
+import { HealthDto } from './health.dto.js';
 import { HealthFilter } from './health.filter.js';
+
+const BACKENDS = { connected: 1, total: 1, waiting: 0 };
+const STORAGE = { storage: { status: 'up', kind: 'local' } };
+const READY = { backends: { status: 'up', ...BACKENDS }, ...STORAGE };
+const DOWN = { backends: { status: 'down', ...BACKENDS, connected: 0 } };
+
+const answer = (example: object) => ({
+  'application/json': { schema: { $ref: getSchemaPath(HealthDto) }, example },
+});
 
 /** For Kubernetes and load balancers. */
 @ApiTags('health')
+@ApiExtraModels(HealthDto)
 @UseFilters(HealthFilter)
 @Controller('health')
 export class HealthController {
@@ -24,16 +35,40 @@ export class HealthController {
 
   /** The process runs and answers. Restart it where this fails. */
   @Get('live')
-  @ApiOperation({ summary: 'Is the process alive?' })
-  @HealthCheck()
+  @ApiOperation({
+    operationId: 'getLiveness',
+    summary: 'Is the process alive?',
+    description: 'The process runs and answers. Restart it where this fails.',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'It is',
+    content: answer({ status: 'ok', info: {}, error: {}, details: {} }),
+  })
+  @HealthCheck({ noCache: true, swaggerDocumentation: false })
   live(): Promise<HealthCheckResult> {
     return this.health.check([]);
   }
 
   /** Send traffic here only while this answers 200: a backend is connected, and files can be stored. */
   @Get('ready')
-  @ApiOperation({ summary: 'Can workflows be run now?' })
-  @HealthCheck()
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'Can workflows be run now?',
+    description:
+      'Send traffic here only while this answers 200: a backend is connected, and files can be stored.',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'They can',
+    content: answer({ status: 'ok', info: READY, error: {}, details: READY }),
+  })
+  @ApiResponse({
+    status: 503,
+    description: 'Not now; `error` says why',
+    content: answer({ status: 'error', info: STORAGE, error: DOWN, details: { ...DOWN, ...STORAGE } }),
+  })
+  @HealthCheck({ noCache: true, swaggerDocumentation: false })
   ready(): Promise<HealthCheckResult> {
     return this.health.check([() => this.backends(), () => this.storageState()]);
   }

@@ -1,6 +1,7 @@
-import type { Request, Response } from 'express';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { Express } from 'express';
+import { completeDocument } from './complete-document.js';
 
 /** The API as an OpenAPI document; the same on every machine, so that it can be committed and compared. */
 export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
@@ -11,11 +12,13 @@ export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
     )
     .setVersion('0.1.0')
     .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/', 'This server')
     .addTag('generate', 'Run a workflow')
     .addTag('files', 'Fetch what was stored')
     .addTag('health', 'For orchestrators')
     .build();
-  return SwaggerModule.createDocument(app, config, { operationIdFactory: (_controller, method) => method });
+  const operationIdFactory = (_controller: string, method: string) => method;
+  return completeDocument(SwaggerModule.createDocument(app, config, { operationIdFactory }));
 }
 
 /** Serves the page at `/docs`, the document at `/docs-json` and `/openapi.json`. */
@@ -25,7 +28,9 @@ export function serveOpenApi(app: NestExpressApplication): void {
     jsonDocumentUrl: 'docs-json',
     yamlDocumentUrl: 'docs-yaml',
     customSiteTitle: 'Comfy Sync Server',
-    swaggerOptions: { displayRequestDuration: true, tryItOutEnabled: true },
+    // The page must not send the document to a validator on the internet.
+    swaggerOptions: { displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
   });
-  app.use('/openapi.json', (_request: Request, response: Response) => void response.json(document));
+  const express: Express = app.getHttpAdapter().getInstance();
+  express.get('/openapi.json', (_request, response) => void response.json(document));
 }

@@ -1,0 +1,82 @@
+import type { ProblemCode, ProblemExtras } from '../problem/index.js';
+
+interface ProblemExample extends ProblemExtras {
+  detail: string;
+}
+
+const JOB_ID = '7b87c392-de65-410f-9557-0ac08ad2a975';
+
+/** One answer for each code, as the service gives it. */
+export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
+  invalid_request: {
+    detail: 'output_node_id: must be the id of a node: a string or a whole number',
+    errors: [{ field: 'output_node_id', message: 'must be the id of a node: a string or a whole number' }],
+  },
+  link_invalid: { detail: 'This link was not made here, or was changed on its way.' },
+  not_found: { detail: 'There is nothing at this address. The addresses are listed at /docs.' },
+  method_not_allowed: { detail: 'Files can be read only (GET, HEAD).' },
+  cancelled: { detail: 'The job was cancelled before it was done.', job_id: JOB_ID },
+  link_expired: { detail: 'This link was good for a limited time, which is over.' },
+  payload_too_large: { detail: 'The body is larger than this server takes (MAX_BODY_MB).' },
+  unsupported_media_type: { detail: 'Send the body as JSON, with Content-Type: application/json.' },
+  range_not_satisfiable: { detail: 'The file has 4752 bytes.' },
+  invalid_workflow: {
+    detail: 'ComfyUI refuses the workflow: Prompt outputs failed validation',
+    job_id: JOB_ID,
+    node_errors: {
+      '4': {
+        class_type: 'CheckpointLoaderSimple',
+        errors: [
+          {
+            type: 'value_not_in_list',
+            message: 'Value not in list',
+            details: "ckpt_name: 'missing.safetensors' not in ['sd15.safetensors']",
+            input: 'ckpt_name',
+          },
+        ],
+      },
+    },
+  },
+  workflow_format_ui: {
+    detail:
+      'This is a workflow as the ComfyUI page saves it ("nodes" and "links"); ComfyUI can only run the API format. In ComfyUI choose "Workflow > Export (API)" and send that file.',
+  },
+  output_node_not_found: {
+    detail: 'There is no node "278" in the workflow. Nodes that save or preview here: 277 (SaveImage).',
+  },
+  no_output: {
+    detail: 'The node made one file; there is no output_index 1. The last is 0.',
+    job_id: JOB_ID,
+  },
+  queue_full: { detail: '1000 jobs are waiting already. Try again in a moment.', retry_after: 5 },
+  internal_error: { detail: 'This was not expected; the log of the server says more.' },
+  node_execution_error: {
+    detail: 'Node 3 (KSampler) failed: ValueError: the seed must not be negative',
+    job_id: JOB_ID,
+    node_errors: {
+      '3': {
+        class_type: 'KSampler',
+        errors: [
+          { type: 'execution_error', message: 'the seed must not be negative', details: 'ValueError' },
+        ],
+      },
+    },
+  },
+  out_of_memory: {
+    detail: 'Node 3 (KSampler) ran out of memory on the backend. Ask for smaller or fewer pictures.',
+    job_id: JOB_ID,
+  },
+  interrupted: { detail: 'The job was interrupted on the backend by somebody else.', job_id: JOB_ID },
+  backend_lost: { detail: 'The backend was lost while the job ran.', job_id: JOB_ID },
+  storage_error: { detail: 'The output folder cannot be written to.', job_id: JOB_ID },
+  no_backend: { detail: 'No ComfyUI can be reached at the moment. Try again later.', retry_after: 15 },
+  shutting_down: { detail: 'The server is shutting down. Try again in a moment.', retry_after: 15 },
+  wait_timeout: {
+    detail:
+      'The result was not ready within 600 s (GENERATE_TIMEOUT_S). The job goes on; ask for it at job_url.',
+    job_id: JOB_ID,
+    job_url: `/api/generate/${JOB_ID}`,
+    retry_after: 5,
+  },
+  storage_full: { detail: 'The disk of the output folder is full.', job_id: JOB_ID },
+};
