@@ -29,15 +29,17 @@ export class OutputFolder {
    * @throws Error naming the folder and what to do
    */
   static async prepare(directory: string): Promise<OutputFolder> {
+    let folder: OutputFolder | undefined;
     try {
       await mkdir(directory, { recursive: true });
       const root = await realpath(directory);
-      const folder = new OutputFolder(root, await DirectorySync.of(root));
+      folder = new OutputFolder(root, await DirectorySync.of(root));
       await folder.prepareTemporary();
       await folder.probe();
       await folder.sweep();
       return folder;
     } catch (error) {
+      await folder?.close();
       const code = codeOf(error);
       throw new Error(
         `The output folder ${JSON.stringify(directory)} cannot be used (${code}). ` +

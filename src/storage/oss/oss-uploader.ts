@@ -71,7 +71,9 @@ export class OssUploader {
     const handle = await open(path).catch((error: unknown) => {
       throw fromFsError(error);
     });
-    const body = handle.createReadStream({ highWaterMark: 256 * 1024 });
+    // Told where the end is, the stream ends with its last byte. Otherwise it looks for more on the disk, and where the
+    // answer is faster than that, urllib takes the request for a broken one.
+    const body = handle.createReadStream({ start: 0, end: file.size - 1, highWaterMark: 256 * 1024 });
     // A running upload can be stopped in one way only: its source has to break.
     const stop = () => body.destroy(new Error('aborted'));
     signal?.addEventListener('abort', stop, { once: true });
