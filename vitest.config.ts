@@ -4,8 +4,22 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/{comfyui,oss}/**/*.spec.ts'] } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.e2e-spec.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
-      { test: { name: 'real', include: ['test/real/**/*.real-spec.ts'], testTimeout: 120_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.e2e-spec.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.real-spec.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

@@ -1,4 +1,4 @@
-import { catchError, defer, EMPTY, from, lastValueFrom, map, mergeMap, Subject, toArray } from 'rxjs';
+import pLimit from 'p-limit';
 import type { Storage } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import { asBackendError, BackendError, type RunOutput } from '../client/index.js';
@@ -18,42 +18,22 @@ type FileOutput = Exclude<RunOutput, { form: 'text' }>;
  */
 export class OutputKeeper {
   private readonly announced: FileOutput[] = [];
-  private readonly wanted = new Subject<FileOutput>();
-  private failure: unknown;
-  private readonly kept: Promise<JobOutput[]>;
+  private readonly limit = pLimit(FILES_AT_ONCE);
+  private readonly keeping: Promise<PromiseSettledResult<JobOutput>>[] = [];
 
   constructor(
     private readonly request: JobRequest,
     private readonly backend: Backend,
     private readonly storage: Storage,
     private readonly signal: AbortSignal,
-  ) {
-    this.kept = lastValueFrom(
-      this.wanted.pipe(
-        mergeMap(
-          (output, index) =>
-            defer(() => from(this.keep(output))).pipe(
-              map((file) => ({ index, file })),
-              // The first failure decides; the others are let run so that nothing is left half done.
-              catchError((error: unknown) => {
-                this.failure ??= error;
-                return EMPTY;
-              }),
-            ),
-          FILES_AT_ONCE,
-        ),
-        toArray(),
-        map((files) => files.sort((a, b) => a.index - b.index).map(({ file }) => file)),
-      ),
-    );
-  }
+  ) {}
 
   /** An output the run has announced. Texts have no file. */
   take(output: RunOutput): void {
     if (output.form === 'text') return;
     const { outputNode } = this.request;
     if (outputNode === undefined) this.announced.push(output);
-    else if (output.displayNode === outputNode) this.wanted.next(output);
+    else if (output.displayNode === outputNode) this.start(output);
   }
 
   /**
@@ -61,12 +41,19 @@ export class OutputKeeper {
    * @throws ComfyError `no_output` · `backend_lost`; StorageError
    */
   async finish(): Promise<JobOutput[]> {
-    for (const output of this.chosen()) this.wanted.next(output);
-    this.wanted.complete();
-    const files = await this.kept;
-    if (this.failure !== undefined) throw this.failure;
-    if (files.length === 0) throw noOutput(this.request.outputNode);
-    return files;
+    for (const output of this.chosen()) this.start(output);
+    const results = await Promise.all(this.keeping);
+    if (results.length === 0) throw noOutput(this.request.outputNode);
+    return results.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  private start(output: FileOutput): void {
+    // Settled, so that a failure waits for `finish` without counting as unhandled.
+    const settled = Promise.allSettled([this.limit(() => this.keep(output))]);
+    this.keeping.push(settled.then(([result]) => result));
   }
 
   /** Files that wait for a decision, because the caller named no node. */
