@@ -1,4 +1,8 @@
-/** What another Nest application can import: the engine and the storage as modules, and the types they speak. */
+/**
+ * What another Nest application can import: the engine and the storage as modules, the routes that hand out stored
+ * files, and the types they speak.
+ */
 export * from './comfy/index.js';
 export { parseComfyuiServer, type BackendAddress } from './config/index.js';
+export { FilesModule } from './files/index.js';
 export * from './storage/index.js';

@@ -1,0 +1,44 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import {
+  ComfyModule,
+  type ComfyOptions,
+  FilesModule,
+  parseComfyuiServer,
+  StorageModule,
+  type StorageOptions,
+} from 'comfy-sync-server';
+import { PosterController } from './poster.controller.js';
+import { PosterService } from './poster.service.js';
+import { PosterSettings } from './poster-settings.js';
+import { SettingsModule } from './settings.module.js';
+
+@Module({})
+export class AppModule {
+  static of(settings: PosterSettings): DynamicModule {
+    const config = SettingsModule.of(settings);
+    return {
+      module: AppModule,
+      imports: [
+        StorageModule.forRootAsync({
+          imports: [config],
+          inject: [PosterSettings],
+          useFactory: ({ pictureFolder, publicUrl }: PosterSettings): StorageOptions => ({
+            directory: pictureFolder,
+            publicBaseUrl: publicUrl,
+            minFreeBytes: 0,
+          }),
+        }),
+        ComfyModule.forRootAsync({
+          imports: [config],
+          inject: [PosterSettings],
+          useFactory: ({ comfyui }: PosterSettings): ComfyOptions => ({
+            backends: [parseComfyuiServer(comfyui)],
+          }),
+        }),
+        FilesModule,
+      ],
+      controllers: [PosterController],
+      providers: [PosterService],
+    };
+  }
+}
