@@ -58,6 +58,14 @@ describe('signatures of the stand-in', () => {
     expect(text).toBe(vector.stringToSign);
     expect(signV4(vector.accessKeySecret, scope, text)).toBe(vector.signature);
   });
+
+  it('sort the sub-resources of V1 and leave other parameters out', () => {
+    const target = '/k?response-content-type=b&zzz=1&response-cache-control=a&uploads';
+    const request = parseRequest('GET', target, { host: 'gw-images.oss-cn-hangzhou.aliyuncs.com' }, RULES);
+    expect(stringToSignV1(request, '1')).toBe(
+      'GET\n\n\n1\n/gw-images/k?response-cache-control=a&response-content-type=b&uploads',
+    );
+  });
 });
 
 function parse({ request: { method, url, headers } }: Vector) {

@@ -108,6 +108,15 @@ describe('uploads to OSS', () => {
     expect(JSON.stringify(health)).not.toMatch(/no-such|LTAI|localhost|comfy_images/);
   });
 
+  it('signs for the region of the bucket, whichever it is', async () => {
+    await server.stop();
+    server = await OssServer.start({ region: 'cn-beijing' });
+    const { storage } = await start();
+    const { key } = await storage.put({ body: png() });
+    const { url } = await storage.presign(key, { method: 'GET', ttlSeconds: 60 });
+    expect((await fetch(url)).status).toBe(200);
+  });
+
   it('is told about a clock that is wrong', async () => {
     await server.stop();
     server = await OssServer.start({ now: () => Date.now() + 16 * 60_000 });
