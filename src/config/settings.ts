@@ -145,11 +145,19 @@ function readOss(values: Env, mistakes: string[], warnings: string[]): OssSettin
     );
     return undefined;
   }
-  try {
-    const endpoint = parseOssEndpoint(OSS_ENDPOINT, { bucket: OSS_BUCKET_NAME, region: values.OSS_REGION });
-    warnings.push(...endpoint.warnings.map((warning) => `OSS_ENDPOINT: ${warning}`));
-  } catch (error) {
-    mistakes.push(`OSS_ENDPOINT: ${error instanceof Error ? error.message : 'cannot be read'}`);
+  const context = {
+    bucket: OSS_BUCKET_NAME,
+    region: values.OSS_REGION,
+    signatureVersion: values.OSS_SIGNATURE_VERSION,
+  };
+  for (const name of ['OSS_ENDPOINT', 'OSS_PUBLIC_ENDPOINT'] as const) {
+    const text = values[name];
+    if (text === undefined) continue;
+    try {
+      warnings.push(...parseOssEndpoint(text, context).warnings.map((warning) => `${name}: ${warning}`));
+    } catch (error) {
+      mistakes.push(`${name}: ${error instanceof Error ? error.message : 'cannot be read'}`);
+    }
   }
   if (values.OSS_URL_MODE === 'direct' && values.OSS_SIGNATURE_VERSION === 'v4') {
     mistakes.push(
