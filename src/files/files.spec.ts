@@ -151,8 +151,8 @@ describe('/output_images', () => {
     '/output_images/%zz',
     '/output_images/%',
     '/output_images/%c0%ae%c0%ae/etc/passwd',
-    `/output_images/${'a'.repeat(4_000)}`,
-  ])('gives nothing away at %.60s', async (target) => {
+    `/output_images/${'a'.repeat(300)}`,
+  ])('gives nothing away at %s', async (target) => {
     await symlink('/etc/passwd', join(directory, 'link.png'));
     await writeFile(join(directory, '.link-secret'), 'secret');
     const answer = await sendRaw(`GET ${target} HTTP/1.1`);

@@ -111,8 +111,8 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       '.tmp',
       '',
       'image_1_000000000000.png/x',
-      'a'.repeat(5_000),
-    ])('knows no file %.40j', async (key) => {
+      'a'.repeat(300),
+    ])('knows no file %j', async (key) => {
       const missing = { name: 'StorageError', code: 'file_not_found' };
       await expect(storage.open(key)).rejects.toMatchObject(missing);
       await expect(storage.stat(key)).rejects.toMatchObject(missing);
