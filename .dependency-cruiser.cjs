@@ -68,20 +68,20 @@ module.exports = {
     {
       name: 'production-needs-no-tests',
       severity: 'error',
-      from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^src/', pathNot: '\\.spec(-helper)?\\.ts$' },
       to: { path: '^(test|bench)/|\\.spec' },
     },
     {
       name: 'no-dev-dependency-in-production',
       severity: 'error',
-      from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^src/', pathNot: '\\.spec(-helper)?\\.ts$' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'the-stand-ins-share-no-code-with-us',
       comment: 'A stand-in that imported our parser could not catch its mistakes.',
       severity: 'error',
-      from: { path: '^test/(comfyui|oss)/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^test/(comfyui|oss)/', pathNot: '\\.spec(-helper)?\\.ts$' },
       to: { path: '^src/|ali-oss' },
     },
   ],

@@ -12,9 +12,8 @@ export interface FieldDoc {
   secret?: boolean;
 }
 
-declare module 'zod' {
-  interface GlobalMeta extends Partial<FieldDoc> {}
-}
+/** What each setting's schema says of itself. A registry of ours: zod's own would show up in the types of every host. */
+export const FIELD_DOCS = z.registry<FieldDoc>();
 
 type Read<T> = (text: string) => T;
 
@@ -24,7 +23,7 @@ function field<T>(doc: FieldDoc & { fallback: string }, read: Read<T>) {
     .string()
     .optional()
     .transform((text, context) => attempt(unquoted(text) ?? doc.fallback, read, context))
-    .meta({ ...doc });
+    .register(FIELD_DOCS, doc);
 }
 
 /** A setting that may be left out. */
@@ -36,7 +35,7 @@ function optionalField<T>(doc: FieldDoc, read: Read<T>) {
       const value = unquoted(text);
       return value === undefined ? undefined : attempt(value, read, context);
     })
-    .meta({ ...doc });
+    .register(FIELD_DOCS, doc);
 }
 
 function attempt<T>(text: string, read: Read<T>, context: z.RefinementCtx): T {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FIELD_DOCS } from './fields.js';
 import { readSettings, SettingsError } from './settings.js';
 import { SETTINGS_SCHEMA } from './settings.schema.js';
 
@@ -139,7 +140,9 @@ describe('.env.example', () => {
 
   it('shows the defaults, and values that are accepted', () => {
     for (const { name, value } of documented) {
-      const fallback = SETTINGS_SCHEMA.shape[name as keyof typeof SETTINGS_SCHEMA.shape].meta()?.fallback;
+      const fallback = FIELD_DOCS.get(
+        SETTINGS_SCHEMA.shape[name as keyof typeof SETTINGS_SCHEMA.shape],
+      )?.fallback;
       if (fallback !== undefined) expect(value, name).toBe(fallback);
     }
     const asWritten = Object.fromEntries(documented.map(({ name, value }) => [name, value]));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BackendAddress } from './comfyui-server.js';
+import { FIELD_DOCS } from './fields.js';
 import type { LinkSecret } from './link-secrets.js';
 import { parseOssEndpoint } from './oss-endpoint.js';
 import { SETTINGS_SCHEMA } from './settings.schema.js';
@@ -103,7 +104,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 
 function describe(issue: z.core.$ZodIssue, env: Readonly<Record<string, string | undefined>>): string {
   const name = String(issue.path[0]);
-  const doc = SETTINGS_SCHEMA.shape[name as keyof typeof SETTINGS_SCHEMA.shape]?.meta();
+  const schema = SETTINGS_SCHEMA.shape[name as keyof typeof SETTINGS_SCHEMA.shape];
+  const doc = FIELD_DOCS.get(schema);
   const raw = env[name] ?? '';
   const read = doc?.secret ? `(hidden, ${raw.length} characters)` : JSON.stringify(withoutCredentials(raw));
   return `${name}: read ${read}, which ${issue.message}; accepted: ${doc?.accepts ?? 'see .env.example'}`;

@@ -1,7 +1,7 @@
-import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { ApiProblems, ProblemException } from '../problem/index.js';
+import { ApiProblems, ProblemException, ProblemFilter } from '../problem/index.js';
 import { type BucketFiles, FileLinks, hasBucket, Storage, StorageError } from '../storage/index.js';
 import { type FileSource, sendFile } from './file-reply.js';
 
@@ -10,7 +10,8 @@ const REDIRECT_TTL_S = 3_600;
 
 const BYTES = { schema: { type: 'string', format: 'binary' } } as const;
 
-/** Files behind signed links. */
+/** Files behind signed links. Brings its filter along: another application that imports this module may have none. */
+@UseFilters(ProblemFilter)
 @ApiTags('files')
 @Controller('files')
 export class FilesController {

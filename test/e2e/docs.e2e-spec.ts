@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS_SCHEMA } from '../../src/config/index.js';
+import { FIELD_DOCS, SETTINGS_SCHEMA } from '../../src/config/index.js';
 import { PROBLEMS } from '../../src/problem/index.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -46,7 +46,7 @@ describe('the pages agree with the code', () => {
   it.each(READMES)('%s lists every setting with its default', (page) => {
     const settings = Object.entries(SETTINGS_SCHEMA.shape).map(([name, field]) => [
       name,
-      field.meta()?.fallback ?? '—',
+      FIELD_DOCS.get(field)?.fallback ?? '—',
     ]);
     // The second cell of other tables about settings is text.
     const table = rows(read(page)).filter(([, value]) => /^(`.*`|—)$/.test(value ?? ''));
@@ -58,7 +58,7 @@ describe('the pages agree with the code', () => {
     const shown = new Map([...lines].map(([, name = '', value = '']) => [name, value]));
     expect([...shown.keys()].sort()).toEqual(Object.keys(SETTINGS_SCHEMA.shape).sort());
     for (const [name, field] of Object.entries(SETTINGS_SCHEMA.shape)) {
-      const fallback = field.meta()?.fallback;
+      const fallback = FIELD_DOCS.get(field)?.fallback;
       if (fallback !== undefined) expect([name, shown.get(name)]).toEqual([name, fallback]);
     }
   });
