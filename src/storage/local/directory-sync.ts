@@ -35,6 +35,7 @@ export class DirectorySync {
   }
 
   async close(): Promise<void> {
+    await this.next?.catch(() => undefined);
     await this.running?.catch(() => undefined);
     await this.handle?.close();
   }

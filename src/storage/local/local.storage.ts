@@ -59,8 +59,8 @@ export class LocalStorage extends Storage {
 
   /**
    * Durability, step by step: the bytes go to a temporary file · flushed to the disk · linked to their name, so that a
-   * name never stands for half a file · the directory flushed, so that the name stays too. A crash at any point leaves
-   * a temporary file at most.
+   * name never stands for half a file, even after a power cut · the directory flushed moments later, so that the name
+   * stays too. A crash of the process at any point leaves a temporary file at most.
    */
   async put(file: FileToStore): Promise<StoredFile> {
     file.signal?.throwIfAborted();

@@ -15,6 +15,8 @@ const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 
 export class OutputFolder {
   private readonly temporary: string;
   private links = true;
+  /** What the disk said to the last flush that failed; told by the next `probe`. */
+  private flushFailure: unknown;
 
   private constructor(
     /** Absolute, free of symlinks. */
@@ -87,13 +89,21 @@ export class OutputFolder {
     await rename(path, target);
   }
 
-  /** Makes names durable that were published before the call. */
-  async flushNames(): Promise<void> {
-    await this.names.flush();
+  /**
+   * Makes names durable that were published before the call, within moments and for many at once. A power cut before
+   * that can cost the newest names, never half a file; waiting for it would cost every caller a flush of the disk.
+   */
+  flushNamesSoon(): void {
+    this.names.flush().catch((error: unknown) => (this.flushFailure = error));
   }
 
-  /** Can a file be written now? */
+  /** Can a file be written now, and were the last ones made durable? */
   async probe(): Promise<void> {
+    if (this.flushFailure !== undefined) {
+      const failure = this.flushFailure;
+      this.flushFailure = undefined;
+      throw failure;
+    }
     const { handle, path } = await this.createTemporary();
     try {
       await handle.writeFile('probe');

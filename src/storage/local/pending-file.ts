@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { rm, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { codeOf, onDisk } from './fs-error.js';
 import type { OutputFolder } from './output-folder.js';
 
@@ -36,21 +36,15 @@ export class PendingFile {
   }
 
   /**
-   * Gives the file its name, durably, all or nothing. Call `flush` first, else a crash may leave the name without bytes.
+   * Gives the file its name, all or nothing. Call `flush` first, else a crash may leave the name without bytes. The rest
+   * is nothing that a caller has to wait for: the folder makes the name durable, the temporary one is swept up.
    * @returns the name
    * @throws StorageError
    */
   async publish(makeName: () => string): Promise<string> {
-    // Closing waits for nothing: the bytes are on the disk already.
-    const closing = this.close();
     const name = await onDisk(this.publishUnderFreeName(makeName));
-    try {
-      // The name survives a power cut only once its directory is flushed. The temporary name is just swept up.
-      await Promise.all([onDisk(this.folder.flushNames()), this.forgetTemporary(), onDisk(closing)]);
-    } catch (error) {
-      await rm(this.folder.pathOf(name), { force: true }).catch(() => undefined);
-      throw error;
-    }
+    this.folder.flushNamesSoon();
+    void this.discard();
     return name;
   }
 
