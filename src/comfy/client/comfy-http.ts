@@ -7,7 +7,7 @@ import { BackendError, PromptRejected } from './backend.error.js';
 import { asRecord, asString, type FileRef } from './messages.js';
 
 export interface HttpLimits {
-  /** Kept connections to one ComfyUI. */
+  /** Kept connections to one ComfyUI: so many for prompts and questions, and as many for files. */
   connections: number;
   /** Milliseconds for a TCP (and TLS) connection. */
   connectTimeoutMs: number;
@@ -18,7 +18,7 @@ export interface HttpLimits {
 }
 
 export const HTTP_LIMITS: HttpLimits = {
-  connections: 16,
+  connections: 8,
   connectTimeoutMs: 5_000,
   answerTimeoutMs: 30_000,
   bodyIdleTimeoutMs: 30_000,
@@ -67,6 +67,8 @@ const MAX_JSON_BYTES = 64 * 1024 * 1024;
 /** The HTTP half of one ComfyUI: one method a route, kept-alive connections, a time limit on everything. */
 export class ComfyHttp {
   private readonly pool: Pool;
+  /** Apart, so that a queue of large files never keeps a prompt waiting. */
+  private readonly files: Pool;
   private readonly prefix: string;
   private readonly query: string;
   private readonly headers: Record<string, string>;
@@ -76,13 +78,15 @@ export class ComfyHttp {
     this.prefix = url.pathname.replace(/\/+$/, '');
     this.query = new URLSearchParams(address.query).toString();
     this.headers = { ...address.headers };
-    this.pool = new Pool(url.origin, {
+    const options: Pool.Options = {
       connections: limits.connections,
       connect: { timeout: limits.connectTimeoutMs },
       headersTimeout: limits.answerTimeoutMs,
       bodyTimeout: limits.bodyIdleTimeoutMs,
       keepAliveTimeout: 10_000,
-    });
+    };
+    this.pool = new Pool(url.origin, options);
+    this.files = new Pool(url.origin, options);
   }
 
   /**
@@ -176,7 +180,10 @@ export class ComfyHttp {
   async view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     const { filename, subfolder, type } = file;
     const query = new URLSearchParams({ filename, subfolder, type }).toString();
-    const answer = await this.request('GET', `/view?${query}`, signal === undefined ? {} : { signal });
+    const answer = await this.request('GET', `/view?${query}`, {
+      pool: this.files,
+      ...(signal ? { signal } : {}),
+    });
     if (answer.statusCode !== 200) {
       await answer.body.dump();
       throw new BackendError('status', `GET /view was answered with ${answer.statusCode}`, answer.statusCode);
@@ -188,7 +195,7 @@ export class ComfyHttp {
 
   /** Ends every connection; what is under way fails. */
   async close(): Promise<void> {
-    await this.pool.destroy();
+    await Promise.all([this.pool.destroy(), this.files.destroy()]);
   }
 
   private async getJson(path: string): Promise<unknown> {
@@ -213,11 +220,11 @@ export class ComfyHttp {
   private async request(
     method: 'GET' | 'POST',
     path: string,
-    options: { body?: string; signal?: AbortSignal } = {},
+    options: { body?: string; signal?: AbortSignal; pool?: Pool } = {},
   ): Promise<Dispatcher.ResponseData> {
     const separator = path.includes('?') ? '&' : '?';
     try {
-      return await this.pool.request({
+      return await (options.pool ?? this.pool).request({
         method,
         path: `${this.prefix}${path}${this.query === '' ? '' : separator + this.query}`,
         headers:
@@ -230,17 +237,13 @@ export class ComfyHttp {
     }
   }
 
-  private async json(answer: Dispatcher.ResponseData): Promise<unknown> {
+  private async json({ body, headers, statusCode }: Dispatcher.ResponseData): Promise<unknown> {
+    if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) {
+      body.destroy();
+      throw new BackendError('status', 'The answer is too large', statusCode);
+    }
     try {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > MAX_JSON_BYTES)
-          throw new BackendError('status', 'The answer is too large', answer.statusCode);
-        chunks.push(chunk);
-      }
-      const text = Buffer.concat(chunks).toString('utf8');
+      const text = await body.text();
       return text === '' ? undefined : (JSON.parse(text) as unknown);
     } catch (error) {
       // A proxy's HTML page, or plain text with a 500 (04): the status says more than the body.
