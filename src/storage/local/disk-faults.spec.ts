@@ -1,7 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { lstatSync } from 'node:fs';
 import {
+  link,
   mkdir,
   mkdtemp,
   readdir,
@@ -64,7 +66,7 @@ describe('LocalStorage on a disk of its own', () => {
     await expect(storage.put({ body: Readable.from(pieces) })).rejects.toMatchObject(full);
     expect(await namesIn(disk)).toEqual([]);
     const { key } = await storage.put({ body: png(10_000) });
-    expect(await namesIn(disk)).toEqual([key]);
+    await expect.poll(() => namesIn(disk)).toEqual([key]);
     await storage.onApplicationShutdown();
   });
 
@@ -89,8 +91,8 @@ describe('LocalStorage on a disk of its own', () => {
     };
     await expect(filling()).rejects.toMatchObject({ code: 'storage_full' });
     expect(kept.length).toBeGreaterThan(3);
-    expect((await namesIn(disk)).sort()).toEqual(kept.sort());
     await storage.onApplicationShutdown();
+    expect((await namesIn(disk)).sort()).toEqual(kept.sort());
   });
 
   it.skipIf(CANNOT_MOUNT)('says that the folder cannot be written to', async () => {
@@ -146,6 +148,52 @@ describe('LocalStorage at boot', () => {
   });
 });
 
+describe('LocalStorage after a power cut', () => {
+  const KEY = 'image_1795460610911_0a1b2c3d4e5f.png';
+  const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('hex');
+
+  /** A published file that was never flushed: `onDisk` is what the cut has left of it. */
+  async function leave(whole: Buffer, onDisk: Buffer) {
+    await mkdir(join(directory, '.tmp'));
+    const witness = join(directory, '.tmp', `${KEY}~${md5(whole)}`);
+    await writeFile(witness, onDisk);
+    await link(witness, join(directory, KEY));
+  }
+
+  it('keeps a file that is whole', async () => {
+    const bytes = png(50_000);
+    await leave(bytes, bytes);
+    const storage = await LocalStorage.create({ directory, ...LIMITS });
+    expect(await namesIn(directory)).toEqual([KEY]);
+    expect((await readFile(join(directory, KEY))).equals(bytes)).toBe(true);
+    await storage.onApplicationShutdown();
+  });
+
+  it.each([0, 30_000])('removes a file of which %i bytes are left', async (length) => {
+    const bytes = png(50_000);
+    await leave(bytes, bytes.subarray(0, length));
+    const storage = await LocalStorage.create({ directory, ...LIMITS });
+    expect(await namesIn(directory)).toEqual([]);
+    await storage.onApplicationShutdown();
+  });
+
+  it('leaves a file alone that another process is about to name', async () => {
+    await mkdir(join(directory, '.tmp'));
+    const witness = `${KEY}~${md5(png())}`;
+    await writeFile(join(directory, '.tmp', witness), png());
+    const storage = await LocalStorage.create({ directory, ...LIMITS });
+    expect(await namesIn(directory)).toEqual([witness]);
+    await storage.onApplicationShutdown();
+  });
+
+  it('has nothing left to settle once it was closed in order', async () => {
+    const storage = await LocalStorage.create({ directory, ...LIMITS });
+    const puts = await Promise.all(Array.from({ length: 100 }, () => storage.put({ body: png(20_000) })));
+    await storage.onApplicationShutdown();
+    expect((await namesIn(directory)).sort()).toEqual(puts.map(({ key }) => key).sort());
+  });
+});
+
 describe('LocalStorage', () => {
   it('leaves no half file behind when the process dies', async () => {
     const script = `
@@ -174,8 +222,7 @@ describe('LocalStorage', () => {
       const file = await PendingFile.create(folder);
       try {
         await file.write(Buffer.from(`bytes of ${index}`));
-        await file.flush();
-        return await file.publish(() => 'image_1_000000000000.png');
+        return await file.publish(() => 'image_1_000000000000.png', String(index).padStart(32, '0'));
       } catch (error) {
         await file.discard();
         throw error;
@@ -183,15 +230,15 @@ describe('LocalStorage', () => {
     });
     const results = await Promise.allSettled(attempts);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    expect(await namesIn(directory)).toEqual(['image_1_000000000000.png']);
     await folder.close();
+    expect(await namesIn(directory)).toEqual(['image_1_000000000000.png']);
   });
 
   it('goes on after somebody has emptied its folder', async () => {
     const storage = await LocalStorage.create({ directory, ...LIMITS });
     await rm(join(directory, '.tmp'), { recursive: true });
     const { key } = await storage.put({ body: png() });
-    expect(await namesIn(directory)).toEqual([key]);
+    await expect.poll(() => namesIn(directory)).toEqual([key]);
     await rm(directory, { recursive: true });
     await expect(storage.put({ body: png() })).rejects.toMatchObject({
       code: 'storage_error',

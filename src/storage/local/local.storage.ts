@@ -58,18 +58,17 @@ export class LocalStorage extends Storage {
   }
 
   /**
-   * Durability, step by step: the bytes go to a temporary file · flushed to the disk · linked to their name, so that a
-   * name never stands for half a file, even after a power cut · the directory flushed moments later, so that the name
-   * stays too. A crash of the process at any point leaves a temporary file at most.
+   * Durability, step by step: the bytes go to a temporary file · the whole file gets its name, and a witness with its
+   * digest in `.tmp` · the caller is answered · moments later bytes and names are flushed, and the witness goes. A crash
+   * of the process loses nothing; after a power cut the next start removes those of the newest files that are not whole.
    */
   async put(file: FileToStore): Promise<StoredFile> {
     file.signal?.throwIfAborted();
     const [pending, source] = await this.prepare(file);
     try {
       const { type, size, md5 } = await this.write(source, file, pending);
-      await pending.flush();
       file.signal?.throwIfAborted();
-      const key = await pending.publish(() => makeKey(type));
+      const key = await pending.publish(() => makeKey(type), md5);
       return { key, kind: type.kind, contentType: type.contentType, size, md5 };
     } catch (error) {
       await pending.discard();

@@ -1,9 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, opendir, realpath, rename, rm } from 'node:fs/promises';
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  realpath,
+  rename,
+  rm,
+  unlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectorySync } from './directory-sync.js';
+import { Flusher } from './flusher.js';
 import { codeOf } from './fs-error.js';
+import { settleWitness, witnessOf } from './witness.js';
 
 /** Half-written files older than this are left over from a crash; no write takes as long. Milliseconds. */
 const STALE_MS = 3_600_000;
@@ -11,12 +24,22 @@ const STALE_MS = 3_600_000;
 /** What SMB, some NFS and exFAT say to `link`. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']);
 
+/** A file that is whole, under its temporary name. */
+export interface PublishedFile {
+  /** Open for writing; closed once the file is durable. */
+  handle: FileHandle;
+  path: string;
+  /** The name it is to get. */
+  name: string;
+  /** Of all its bytes, in hex. */
+  md5: string;
+}
+
 /** The folder of finished files, and `.tmp` inside it, on the same file system, for files that are being written. */
 export class OutputFolder {
   private readonly temporary: string;
   private links = true;
-  /** What the disk said to the last flush that failed; told by the next `probe`. */
-  private flushFailure: unknown;
+  private readonly flusher = new Flusher();
 
   private constructor(
     /** Absolute, free of symlinks. */
@@ -72,38 +95,51 @@ export class OutputFolder {
   }
 
   /**
-   * Gives a finished temporary file its name. `link` never overwrites, `rename` would without a word.
-   * @throws `EEXIST` where the name is taken
+   * Gives a finished temporary file its name, and sees to it that both survive a power cut. The caller waits for the name
+   * only: until the bytes are flushed, a witness in `.tmp` tells the next start whether they are all there.
+   * @throws `EEXIST` where the name is taken: `link` never overwrites, `rename` would without a word
    */
-  async publish(path: string, key: string): Promise<void> {
-    const target = this.pathOf(key);
+  async publish({ handle, path, name, md5 }: PublishedFile): Promise<void> {
+    await this.flusher.room();
+    const target = this.pathOf(name);
     if (this.links) {
+      const witness = join(this.temporary, witnessOf(name, md5));
+      await rename(path, witness);
       try {
-        await link(path, target);
+        await link(witness, target);
+        this.flusher.add(() => this.settle(handle, witness, target));
         return;
       } catch (error) {
+        await rename(witness, path);
         if (!NO_LINKS.has(codeOf(error))) throw error;
         this.links = false; // Names are random, so `rename` is safe enough where nothing better is to be had.
       }
     }
+    // Only one name at a time here, so the bytes have to be safe before they get it.
+    await handle.datasync();
     await rename(path, target);
+    this.flusher.add(() => this.settle(handle, path, target));
   }
 
-  /**
-   * Makes names durable that were published before the call, within moments and for many at once. A power cut before
-   * that can cost the newest names, never half a file; waiting for it would cost every caller a flush of the disk.
-   */
-  flushNamesSoon(): void {
-    this.names.flush().catch((error: unknown) => (this.flushFailure = error));
+  /** The bytes first, then the names; a file that cannot be flushed must not stay. */
+  private async settle(handle: FileHandle, witness: string, target: string): Promise<void> {
+    try {
+      await handle.datasync();
+      await handle.close();
+      await unlink(witness).catch(() => undefined); // Gone already without links, or settled by a process that just started.
+      await this.names.flush();
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      await rm(target, { force: true });
+      await rm(witness, { force: true });
+      throw error;
+    }
   }
 
   /** Can a file be written now, and were the last ones made durable? */
   async probe(): Promise<void> {
-    if (this.flushFailure !== undefined) {
-      const failure = this.flushFailure;
-      this.flushFailure = undefined;
-      throw failure;
-    }
+    const failure = this.flusher.takeFailure();
+    if (failure !== undefined) throw failure;
     const { handle, path } = await this.createTemporary();
     try {
       await handle.writeFile('probe');
@@ -113,7 +149,9 @@ export class OutputFolder {
     }
   }
 
+  /** Resolves when everything published is durable. */
   async close(): Promise<void> {
+    await this.flusher.idle();
     await this.names.close();
   }
 
@@ -127,7 +165,7 @@ export class OutputFolder {
 
   private async sweep(): Promise<void> {
     for await (const entry of await opendir(this.temporary)) {
-      if (!entry.isFile()) continue;
+      if (!entry.isFile() || (await settleWitness(this.root, entry.name))) continue;
       const path = join(this.temporary, entry.name);
       const found = await lstat(path).catch(() => undefined); // Another process sweeps as well.
       if (found !== undefined && Date.now() - found.mtimeMs > STALE_MS) await rm(path, { force: true });

@@ -1,12 +1,9 @@
-import type { FileHandle } from 'node:fs/promises';
-import { unlink } from 'node:fs/promises';
+import { type FileHandle, unlink } from 'node:fs/promises';
 import { codeOf, onDisk } from './fs-error.js';
 import type { OutputFolder } from './output-folder.js';
 
 /** A file that is being written and that nobody can see yet. Ends with `publish` or `discard`. */
 export class PendingFile {
-  private closed: Promise<void> | undefined;
-
   private constructor(
     private readonly folder: OutputFolder,
     private readonly handle: FileHandle,
@@ -29,49 +26,27 @@ export class PendingFile {
     }
   }
 
-  /** From here on the bytes survive a power cut, though under a temporary name. @throws StorageError */
-  async flush(): Promise<void> {
-    // Like fsync but for times of access; network file systems and quotas report their failures here.
-    await onDisk(this.handle.datasync());
-  }
-
   /**
-   * Gives the file its name, all or nothing. Call `flush` first, else a crash may leave the name without bytes. The rest
-   * is nothing that a caller has to wait for: the folder makes the name durable, the temporary one is swept up.
+   * Gives the whole file its name, all or nothing.
+   * @param md5 of all its bytes, in hex
    * @returns the name
    * @throws StorageError
    */
-  async publish(makeName: () => string): Promise<string> {
-    const name = await onDisk(this.publishUnderFreeName(makeName));
-    this.folder.flushNamesSoon();
-    void this.discard();
-    return name;
-  }
-
-  /** Leaves nothing behind. Never throws; what cannot be removed now is swept at the next start. */
-  async discard(): Promise<void> {
-    await this.close().catch(() => undefined);
-    await this.forgetTemporary();
-  }
-
-  private async publishUnderFreeName(makeName: () => string): Promise<string> {
+  async publish(makeName: () => string, md5: string): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       const name = makeName();
       try {
-        await this.folder.publish(this.path, name);
+        await this.folder.publish({ handle: this.handle, path: this.path, name, md5 });
         return name;
       } catch (error) {
-        if (codeOf(error) !== 'EEXIST' || attempt === 3) throw error;
+        if (codeOf(error) !== 'EEXIST' || attempt === 3) throw await onDisk(Promise.reject(error as Error));
       }
     }
   }
 
-  private close(): Promise<void> {
-    this.closed ??= this.handle.close();
-    return this.closed;
-  }
-
-  private async forgetTemporary(): Promise<void> {
-    await unlink(this.path).catch(() => undefined); // Gone already where `rename` gave it its name.
+  /** Leaves nothing behind. Never throws; what cannot be removed now is swept at the next start. */
+  async discard(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+    await unlink(this.path).catch(() => undefined);
   }
 }
