@@ -22,6 +22,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import { Observable } from 'rxjs';
 import { isFinal, type JobState } from '../comfy/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
 import { HangUp } from '../request/index.js';
@@ -126,7 +127,7 @@ export class GenerateController {
   @ApiProblems(...CALL_PROBLEMS)
   async generate(
     @Body() body: GenerateDto,
-    @HangUp() hangUp: AbortSignal,
+    @HangUp() hangUp: Observable<void>,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | StreamableFile> {
@@ -151,7 +152,7 @@ export class GenerateController {
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
     @Body() body: GenerateFileDto,
-    @HangUp() hangUp: AbortSignal,
+    @HangUp() hangUp: Observable<void>,
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamableFile> {
     const state = await this.generateService.run(body.workflow_data, body.output_node_id, hangUp);

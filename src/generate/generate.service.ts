@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { filter, firstValueFrom, fromEvent, map, merge, timer } from 'rxjs';
+import { filter, firstValueFrom, map, merge, type Observable, timer } from 'rxjs';
 import { ComfyService, isFinal, type JobState } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
 import { expectSuccess } from './generate.reply.js';
@@ -21,7 +21,7 @@ export class GenerateService {
   async run(
     workflow: unknown,
     outputNode: string | number | null | undefined,
-    hangUp: AbortSignal,
+    hangUp: Observable<void>,
   ): Promise<JobState> {
     const { id } = this.comfy.submit({ workflow, outputNode: outputNode ?? undefined });
     const ended$ = this.comfy.watch(id).pipe(
@@ -32,7 +32,7 @@ export class GenerateService {
       merge(
         ended$,
         timer(this.options.waitLimitMs).pipe(map(() => 'too long' as const)),
-        fromEvent(hangUp, 'abort').pipe(map(() => 'hung up' as const)),
+        hangUp.pipe(map(() => 'hung up' as const)),
       ),
     );
     if (end === 'too long') throw this.waitedTooLong(id);

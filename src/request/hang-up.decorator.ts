@@ -1,16 +1,18 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Response } from 'express';
+import { defer, filter, fromEvent, map, type Observable, of, take } from 'rxjs';
 
-/** An AbortSignal that fires when the caller hangs up before the whole answer is sent. */
-export const HangUp = createParamDecorator((_: unknown, context: ExecutionContext): AbortSignal => {
+/** Emits once, if the caller hangs up before the whole answer is sent. */
+export const HangUp = createParamDecorator((_: unknown, context: ExecutionContext): Observable<void> => {
   const response = context.switchToHttp().getResponse<Response>();
-  const controller = new AbortController();
-  const hangUp = () => controller.abort(new Error('The caller hung up'));
-  if (response.destroyed || response.socket?.destroyed) hangUp();
-  else {
-    response.once('close', () => {
-      if (!response.writableFinished) hangUp();
-    });
-  }
-  return controller.signal;
+  return defer(() =>
+    // Gone already, before anybody could listen.
+    response.destroyed || response.socket?.destroyed
+      ? of(undefined)
+      : fromEvent(response, 'close').pipe(
+          filter(() => !response.writableFinished),
+          map(() => undefined),
+          take(1),
+        ),
+  );
 });

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { fromEvent, lastValueFrom, takeUntil, tap } from 'rxjs';
+import { lastValueFrom, takeUntil, tap } from 'rxjs';
 import { StorageError, type Storage } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
@@ -57,7 +57,7 @@ export class JobRunner {
             const jobEvent = toJobEvent(event);
             if (jobEvent !== undefined) job.apply(jobEvent);
           }),
-          takeUntil(fromEvent(job.signal, 'abort')),
+          takeUntil(job.ended$),
         ),
         { defaultValue: undefined },
       );
