@@ -1,5 +1,7 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type BeforeApplicationShutdown, type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Server } from 'node:http';
 import { ComfyModule } from './comfy/index.js';
 import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
@@ -11,7 +13,14 @@ type Config = ConfigService<Settings, true>;
 
 /** Which rooms there are. */
 @Module({})
-export class AppModule {
+export class AppModule implements BeforeApplicationShutdown {
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  /** Nobody comes again: a connection that is kept for the next request would keep the process. */
+  beforeApplicationShutdown(): void {
+    (this.host.httpAdapter.getHttpServer() as Server).keepAliveTimeout = 1;
+  }
+
   static forRoot(settings: Settings): DynamicModule {
     return {
       module: AppModule,

@@ -4,8 +4,6 @@ import { type FieldError, ProblemException } from '../problem/index.js';
 
 const CHECKS = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
 
-/** Names that class-validator takes for the object's own machinery, so that it would not report or even survive them. */
-const RESERVED = ['__proto__', 'constructor', 'prototype'];
 const UNKNOWN_FIELD = 'is not a field of this request';
 
 /**
@@ -29,8 +27,9 @@ export class RequestPipe implements PipeTransform {
     }
     const Dto = metadata.metatype as (new () => object) | undefined;
     if (Dto === undefined) return value;
-    const reserved = RESERVED.filter((name) => Object.hasOwn(value, name));
-    if (reserved.length > 0) throw unknownFields(reserved);
+    // class-validator would take them for what every object inherits, and not report or even survive them.
+    const inherited = Object.keys(value).filter((name) => name in Object.prototype);
+    if (inherited.length > 0) throw unknownFields(inherited);
     const body = Object.assign(new Dto(), value);
     const errors = await validate(body, CHECKS);
     if (errors.length > 0) throw asProblem(errors);

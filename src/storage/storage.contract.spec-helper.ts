@@ -54,9 +54,18 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       expect(isKey(stored.key)).toBe(true);
       expect(await readFile(join(under.directory, stored.key))).toEqual(bytes);
       for (const copy of await under.copies(stored.key)) expect(copy).toEqual(bytes);
-      expect(await names()).toEqual({ visible: [stored.key], temporary: [] });
+      await expect.poll(names).toEqual({ visible: [stored.key], temporary: [] });
       const again = await storage.put({ body: bytes });
       expect(again.key).not.toBe(stored.key);
+    });
+
+    it('takes a file back, everywhere, and does not mind one that is not there', async () => {
+      const { key } = await storage.put({ body: png() });
+      await storage.discard(key);
+      await expect(storage.stat(key)).rejects.toMatchObject({ code: 'file_not_found' });
+      expect(await under.copies(key)).toEqual([]);
+      await storage.discard(key);
+      await storage.discard('../.link-secret');
     });
 
     it('keeps a stream of odd pieces', async () => {
@@ -127,7 +136,7 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       await expect(storage.put({ body: Readable.from([bytes]), size: 1_001 })).rejects.toMatchObject(
         integrity,
       );
-      expect(await names()).toEqual({ visible: [], temporary: [] });
+      await expect.poll(names).toEqual({ visible: [], temporary: [] });
     });
 
     it('keeps nothing that is too large, and stops reading it', async () => {
@@ -147,7 +156,7 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       await expect(storage.put({ body: Readable.from([]), size: 5 * 1024 * 1024 })).rejects.toMatchObject(
         tooLarge,
       );
-      expect(await names()).toEqual({ visible: [], temporary: [] });
+      await expect.poll(names).toEqual({ visible: [], temporary: [] });
     });
 
     it('hands on the error of a source that dies, and keeps nothing', async () => {
@@ -163,7 +172,7 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       const dead = new Readable({ read: () => undefined });
       dead.on('error', () => undefined).destroy(failure);
       await expect(storage.put({ body: dead })).rejects.toThrow();
-      expect(await names()).toEqual({ visible: [], temporary: [] });
+      await expect.poll(names).toEqual({ visible: [], temporary: [] });
     });
 
     it('fetches a body while it makes ready', async () => {
@@ -177,7 +186,7 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       const signal = AbortSignal.abort(new Error('nobody waits'));
       const fetch = () => Promise.reject(new Error('called'));
       await expect(storage.put({ fetch, signal })).rejects.toThrow('nobody waits');
-      expect(await names()).toEqual({ visible: [stored.key], temporary: [] });
+      await expect.poll(names).toEqual({ visible: [stored.key], temporary: [] });
     });
 
     it('stops when told to, with the reason it was told', async () => {
@@ -190,7 +199,7 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       await expect(putting).rejects.toBe(reason);
       expect(silent.destroyed).toBe(true);
       await expect(storage.put({ body: png(), signal: abort.signal })).rejects.toBe(reason);
-      expect(await names()).toEqual({ visible: [], temporary: [] });
+      await expect.poll(names).toEqual({ visible: [], temporary: [] });
     });
 
     it('names a link and says how long it lives', async () => {

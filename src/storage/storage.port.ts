@@ -102,6 +102,9 @@ export abstract class Storage {
   /** The link to hand to callers. Pure computation but for the adapter's first call; does not check that the key exists. */
   abstract link(file: Pick<StoredFile, 'key'>): Promise<FileLink>;
 
+  /** Takes back a file that nobody was told of, wherever it is. Never throws: what stays behind harms nobody. */
+  abstract discard(key: string): Promise<void>;
+
   /** Can files be stored now? Never throws; answers within 5 s. */
   abstract check(): Promise<StorageHealth>;
 }

@@ -27,6 +27,9 @@ export function runPrompt(context: RunContext, request: RunRequest): Observable<
   });
 }
 
+/** Milliseconds until the next look for something that should be there any moment. */
+const LOOK_AGAIN_MS = 100;
+
 class PromptRun {
   private readonly subscriptions = new Subscription();
   private readonly meter: ProgressMeter;
@@ -36,6 +39,7 @@ class PromptRun {
   private submission: Promise<void> = Promise.resolve();
   private accepted = false;
   private started = false;
+  private succeeded = false;
   /** All is said; only the reply to `POST /prompt` is still awaited. */
   private finishing = false;
   private ended = false;
@@ -127,11 +131,12 @@ class PromptRun {
       return;
     }
     this.emit({ type: 'accepted', promptId, nodeErrors });
+    this.waitForSigns();
     if (promptId !== this.promptId) {
       this.promptId = promptId;
+      // Everything may have happened already; what came is heard now.
       this.listen(promptId);
     }
-    this.waitForSigns();
   }
 
   private listen(promptId: string): void {
@@ -154,6 +159,7 @@ class PromptRun {
         this.takeImage(message);
         break;
       case 'execution_success':
+        this.succeeded = true;
         if (!this.doubt && this.ledger.complete) this.complete();
         // Usually `executing: null` follows at once; ask if it is lost.
         else this.askIn(this.context.limits.historyGraceMs);
@@ -245,9 +251,9 @@ class PromptRun {
       return;
     }
     if (found.is === 'missing') {
-      // A request in doubt may still be on its way into the queue.
       this.missingSince ??= Date.now();
-      if (this.accepted || Date.now() - this.missingSince >= this.context.limits.doubtMs) this.lose();
+      if (Date.now() - this.missingSince >= this.missingGraceMs()) this.lose();
+      else this.askIn(LOOK_AGAIN_MS);
       return;
     }
     if (!this.accepted) this.accept(found.promptId, undefined);
@@ -263,6 +269,14 @@ class PromptRun {
         if (this.doubt && this.ledger.wantsSocket) return this.lose();
         return this.complete();
     }
+  }
+
+  /** How long the server's books may know nothing of the prompt. */
+  private missingGraceMs(): number {
+    const { doubtMs, historyGraceMs } = this.context.limits;
+    // A request in doubt may still be on its way into the queue; a history entry comes after the success is told (24).
+    if (!this.accepted) return doubtMs;
+    return this.succeeded ? historyGraceMs : 0;
   }
 
   private lose(cause?: unknown): void {

@@ -64,7 +64,11 @@ export class JobRunner {
       job.signal.throwIfAborted();
       job.apply({ type: 'rendered', at: Date.now() });
       const outputs = await keeper.finish();
+      job.signal.throwIfAborted();
       job.apply({ type: 'succeeded', at: Date.now(), outputs });
+    } catch (error) {
+      if (job.signal.aborted) await keeper.discard();
+      throw error;
     } finally {
       if (this.options.deleteHistory) backend.forget(promptId);
     }

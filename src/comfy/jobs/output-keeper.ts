@@ -50,6 +50,13 @@ export class OutputKeeper {
     });
   }
 
+  /** Takes back what was stored for a job that was cancelled: no reply will ever name it. */
+  async discard(): Promise<void> {
+    const results = await Promise.all(this.keeping);
+    const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    await Promise.all(kept.map(({ key }) => this.storage.discard(key)));
+  }
+
   private start(output: FileOutput): void {
     // Settled, so that a failure waits for `finish` without counting as unhandled.
     const settled = Promise.allSettled([this.limit(() => this.keep(output))]);

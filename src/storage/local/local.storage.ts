@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { CachedCheck } from '../cached-check.js';
 import { etagOf, isKey, kindOfKey, makeKey } from '../naming/file-key.js';
@@ -100,6 +100,10 @@ export class LocalStorage extends Storage {
       url: `${this.options.publicBaseUrl ?? ''}${OUTPUT_ROUTE}/${key}`,
       expiresAt: null,
     });
+  }
+
+  async discard(key: string): Promise<void> {
+    if (isKey(key)) await unlink(this.folder.pathOf(key)).catch(() => undefined);
   }
 
   check(): Promise<StorageHealth> {

@@ -29,6 +29,7 @@ export interface OssClient {
     body: Readable,
     options: OssRequestOptions & { contentLength: number; mime: string },
   ): Promise<{ res: OssReply }>;
+  delete(name: string, options: OssRequestOptions): Promise<unknown>;
   head(name: string, options: OssRequestOptions): Promise<{ res: OssReply }>;
   get(name: string, options: OssRequestOptions): Promise<{ res: OssReply }>;
   getStream(name: string, options: OssRequestOptions): Promise<{ stream: Readable; res: OssReply }>;

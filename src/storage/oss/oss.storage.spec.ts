@@ -8,7 +8,10 @@ for (const signatureVersion of ['v4', 'v1'] as const) {
     const under = await startOss(ossOptions(server, { signatureVersion }));
     return {
       ...under,
-      copies: (key) => Promise.resolve([server.objects.get(`comfy_images/${key}`)?.bytes ?? Buffer.alloc(0)]),
+      copies: (key) => {
+        const object = server.objects.get(`comfy_images/${key}`);
+        return Promise.resolve(object === undefined ? [] : [object.bytes]);
+      },
       stop: async () => {
         await under.stop();
         await server.stop();

@@ -135,6 +135,7 @@ export class OssStorage extends Storage implements BucketFiles {
           ),
       });
     } catch (cause) {
+      if (file.signal?.aborted) await this.parts.local.discard(stored.key);
       file.signal?.throwIfAborted();
       const error = fromOssError(cause);
       this.logger.error(`${stored.key}: not uploaded, ${error.reason} ${JSON.stringify(error.diagnosis)}`);
@@ -181,6 +182,16 @@ export class OssStorage extends Storage implements BucketFiles {
 
   openRemote(key: string, range?: ByteRange): Promise<OpenFile> {
     return this.reader.open(key, range);
+  }
+
+  async discard(key: string): Promise<void> {
+    await this.parts.local.discard(key);
+    try {
+      await this.client.delete(this.nameOf(key), { timeout: [5_000, 10_000] });
+    } catch (cause) {
+      // Deleting is a right of its own, which nothing else here needs.
+      this.logger.debug(`${key}: stays in the bucket, ${fromOssError(cause).reason}`);
+    }
   }
 
   check(): Promise<StorageHealth> {
