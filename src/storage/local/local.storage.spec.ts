@@ -10,6 +10,7 @@ describeStorage('LocalStorage', async () => {
   return {
     storage,
     directory,
+    elsewhere: 0,
     copies: () => Promise.resolve([]),
     stop: async () => {
       await storage.onApplicationShutdown();

@@ -8,6 +8,7 @@ for (const signatureVersion of ['v4', 'v1'] as const) {
     const under = await startOss(ossOptions(server, { signatureVersion }));
     return {
       ...under,
+      elsewhere: 1,
       copies: (key) => {
         const object = server.objects.get(`comfy_images/${key}`);
         return Promise.resolve(object === undefined ? [] : [object.bytes]);
