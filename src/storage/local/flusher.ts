@@ -2,8 +2,8 @@ import { Logger } from '@nestjs/common';
 import pLimit from 'p-limit';
 import { codeOf } from './fs-error.js';
 
-/** Flushes at a time: a disk does not get faster by more, and callers want it too. */
-const AT_ONCE = 4;
+/** Flushes at a time. libuv has four threads for all file operations, and whoever waits for a `put` needs them too. */
+const AT_ONCE = 2;
 
 /** Files whose flush is still to come; beyond that a `put` waits, so that a slow disk slows its users down. */
 const MAX_WAITING = 64;
@@ -25,7 +25,7 @@ export class Flusher {
     const work = this.limit(flush)
       .catch((error: unknown) => {
         this.failure = error;
-        this.logger.error(`A file could not be flushed to the disk (${codeOf(error)}); it was removed.`);
+        this.logger.error(`What was stored could not be flushed to the disk (${codeOf(error)}).`);
       })
       .finally(() => this.waiting.delete(work));
     this.waiting.add(work);

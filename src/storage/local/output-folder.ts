@@ -21,6 +21,9 @@ import { settleWitness, witnessOf } from './witness.js';
 /** Half-written files older than this are left over from a crash; no write takes as long. Milliseconds. */
 const STALE_MS = 3_600_000;
 
+/** Milliseconds within which new names are flushed, many at once. */
+const NAMES_AFTER_MS = 50;
+
 /** What SMB, some NFS and exFAT say to `link`. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']);
 
@@ -40,6 +43,7 @@ export class OutputFolder {
   private readonly temporary: string;
   private links = true;
   private readonly flusher = new Flusher();
+  private namesTimer: NodeJS.Timeout | undefined;
 
   private constructor(
     /** Absolute, free of symlinks. */
@@ -108,6 +112,7 @@ export class OutputFolder {
       try {
         await link(witness, target);
         this.flusher.add(() => this.settle(handle, witness, target));
+        this.flushNamesSoon();
         return;
       } catch (error) {
         await rename(witness, path);
@@ -119,15 +124,23 @@ export class OutputFolder {
     await handle.datasync();
     await rename(path, target);
     this.flusher.add(() => this.settle(handle, path, target));
+    this.flushNamesSoon();
   }
 
-  /** The bytes first, then the names; a file that cannot be flushed must not stay. */
+  /** One flush for all names of a moment; a power cut before it can cost the newest names, never half a file. */
+  private flushNamesSoon(): void {
+    this.namesTimer ??= setTimeout(() => {
+      this.namesTimer = undefined;
+      this.flusher.add(() => this.names.flush());
+    }, NAMES_AFTER_MS).unref();
+  }
+
+  /** A file that cannot be flushed must not stay. */
   private async settle(handle: FileHandle, witness: string, target: string): Promise<void> {
     try {
       await handle.datasync();
       await handle.close();
       await unlink(witness).catch(() => undefined); // Gone already without links, or settled by a process that just started.
-      await this.names.flush();
     } catch (error) {
       await handle.close().catch(() => undefined);
       await rm(target, { force: true });
@@ -151,6 +164,8 @@ export class OutputFolder {
 
   /** Resolves when everything published is durable. */
   async close(): Promise<void> {
+    clearTimeout(this.namesTimer);
+    if (this.namesTimer !== undefined) this.flusher.add(() => this.names.flush());
     await this.flusher.idle();
     await this.names.close();
   }
