@@ -5,11 +5,11 @@ import { parseArgs } from 'node:util';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ComfyStandin } from '../comfyui/index.js';
 import { loadBuiltService } from './built-service.js';
-import { followNextJob } from './follow-jobs.js';
+import { followJobs } from './follow-jobs.js';
 import { findFreePort } from './free-port.js';
 import { createProgressLine } from './progress-line.js';
 import { curlCommands, describePicture } from './report.js';
-import { aborted, whenAskedToStop, withoutSignals } from './stop-signal.js';
+import { aborted, whenAskedToStop } from './stop-signal.js';
 
 const HELP = `Starts a ComfyUI stand-in and the service, runs a workflow both ways, and goes on serving.
 
@@ -49,7 +49,7 @@ async function demo(once: boolean): Promise<void> {
       SERVER_BASE_URL: baseUrl,
       LOG_LEVEL: 'warn',
     });
-    app = await withoutSignals(() => createApp(settings));
+    app = await createApp(settings);
     await app.listen(port, host);
 
     console.log('\nComfy Sync Server: the demo\n');
@@ -60,7 +60,7 @@ async function demo(once: boolean): Promise<void> {
     const service = app.get(ComfyService);
     const call = async (path: string, seed: number) => {
       const line = createProgressLine();
-      const stopFollowing = followNextJob(comfy, service, line);
+      const stopFollowing = followJobs(service, line);
       const start = performance.now();
       try {
         const answer = await fetch(`${baseUrl}${path}`, {
