@@ -19,6 +19,7 @@ import {
 } from '../storage.port.js';
 import { codeOf, diskFull, fileNotFound, fromFsError } from './fs-error.js';
 import { FreeSpace } from './free-space.js';
+import type { FileOps } from './file-ops.js';
 import { OutputFolder } from './output-folder.js';
 import { PendingFile } from './pending-file.js';
 import { readBody } from './read-body.js';
@@ -53,8 +54,8 @@ export class LocalStorage extends Storage {
   }
 
   /** @throws Error naming the folder where it cannot be used */
-  static async create(options: LocalStorageOptions): Promise<LocalStorage> {
-    return new LocalStorage(await OutputFolder.prepare(options.directory), options);
+  static async create(options: LocalStorageOptions, ops?: FileOps): Promise<LocalStorage> {
+    return new LocalStorage(await OutputFolder.prepare(options.directory, ops), options);
   }
 
   /**

@@ -1,19 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import {
-  type FileHandle,
-  link,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  realpath,
-  rename,
-  rm,
-  unlink,
-} from 'node:fs/promises';
+import { lstat, mkdir, opendir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectorySync } from './directory-sync.js';
+import { datasync, type FileOps, fileOpsFor } from './file-ops.js';
 import { Flusher } from './flusher.js';
 import { codeOf } from './fs-error.js';
 import { settleWitness, witnessOf } from './witness.js';
@@ -30,7 +20,7 @@ const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 
 /** A file that is whole, under its temporary name. */
 export interface PublishedFile {
   /** Open for writing; closed once the file is durable. */
-  handle: FileHandle;
+  fd: number;
   path: string;
   /** The name it is to get. */
   name: string;
@@ -48,6 +38,7 @@ export class OutputFolder {
   private constructor(
     /** Absolute, free of symlinks. */
     readonly root: string,
+    readonly ops: FileOps,
     private names: DirectorySync,
   ) {
     this.temporary = join(root, '.tmp');
@@ -55,14 +46,15 @@ export class OutputFolder {
 
   /**
    * Makes the folder ready and proves with a file that it can be written to; leftovers of a crash are removed.
+   * @param ops how to reach the disk; told from the file system where not given
    * @throws Error naming the folder and what to do
    */
-  static async prepare(directory: string): Promise<OutputFolder> {
+  static async prepare(directory: string, ops?: FileOps): Promise<OutputFolder> {
     let folder: OutputFolder | undefined;
     try {
       await mkdir(directory, { recursive: true });
       const root = await realpath(directory);
-      folder = new OutputFolder(root, await DirectorySync.of(root));
+      folder = new OutputFolder(root, ops ?? (await fileOpsFor(root)), await DirectorySync.of(root));
       await folder.prepareTemporary();
       await folder.probe();
       await folder.sweep();
@@ -83,19 +75,25 @@ export class OutputFolder {
   }
 
   /** A new, empty file under a name nobody has. */
-  async createTemporary(): Promise<{ handle: FileHandle; path: string }> {
+  async createTemporary(): Promise<{ fd: number; path: string }> {
     const path = join(this.temporary, `${process.pid}-${randomBytes(9).toString('hex')}`);
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
     try {
-      return { handle: await open(path, flags, 0o644), path };
+      return { fd: await this.ops.open(path, flags, 0o644), path };
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
       // Somebody emptied the folder while we run. The folder itself is not made again: it may be an unmounted volume.
       await this.prepareTemporary();
       await this.names.close();
       this.names = await DirectorySync.of(this.root);
-      return { handle: await open(path, flags, 0o644), path };
+      return { fd: await this.ops.open(path, flags, 0o644), path };
     }
+  }
+
+  /** Ends a temporary file that nobody wants. Never throws; what cannot be removed now is swept at the next start. */
+  async drop(fd: number, path: string): Promise<void> {
+    await attempt(() => this.ops.close(fd));
+    await attempt(() => this.ops.unlink(path));
   }
 
   /**
@@ -103,27 +101,27 @@ export class OutputFolder {
    * only: until the bytes are flushed, a witness in `.tmp` tells the next start whether they are all there.
    * @throws `EEXIST` where the name is taken: `link` never overwrites, `rename` would without a word
    */
-  async publish({ handle, path, name, md5 }: PublishedFile): Promise<void> {
+  async publish({ fd, path, name, md5 }: PublishedFile): Promise<void> {
     await this.flusher.room();
     const target = this.pathOf(name);
     if (this.links) {
       const witness = join(this.temporary, witnessOf(name, md5));
-      await rename(path, witness);
+      await this.ops.rename(path, witness);
       try {
-        await link(witness, target);
-        this.flusher.add(() => this.settle(handle, witness, target));
+        await this.ops.link(witness, target);
+        this.flusher.add(() => this.settle(fd, witness, target));
         this.flushNamesSoon();
         return;
       } catch (error) {
-        await rename(witness, path);
+        await this.ops.rename(witness, path);
         if (!NO_LINKS.has(codeOf(error))) throw error;
         this.links = false; // Names are random, so `rename` is safe enough where nothing better is to be had.
       }
     }
     // Only one name at a time here, so the bytes have to be safe before they get it.
-    await handle.datasync();
-    await rename(path, target);
-    this.flusher.add(() => this.settle(handle, path, target));
+    await datasync(fd);
+    await this.ops.rename(path, target);
+    this.flusher.add(() => this.settle(fd, path, target));
     this.flushNamesSoon();
   }
 
@@ -136,16 +134,15 @@ export class OutputFolder {
   }
 
   /** A file that cannot be flushed must not stay. */
-  private async settle(handle: FileHandle, witness: string, target: string): Promise<void> {
+  private async settle(fd: number, witness: string, target: string): Promise<void> {
     try {
-      await handle.datasync();
-      await handle.close();
-      await unlink(witness).catch(() => undefined); // Gone already without links, or settled by a process that just started.
+      await datasync(fd);
     } catch (error) {
-      await handle.close().catch(() => undefined);
       await rm(target, { force: true });
-      await rm(witness, { force: true });
       throw error;
+    } finally {
+      // Without links the witness is gone already.
+      await this.drop(fd, witness);
     }
   }
 
@@ -153,12 +150,11 @@ export class OutputFolder {
   async probe(): Promise<void> {
     const failure = this.flusher.takeFailure();
     if (failure !== undefined) throw failure;
-    const { handle, path } = await this.createTemporary();
+    const { fd, path } = await this.createTemporary();
     try {
-      await handle.writeFile('probe');
+      await this.ops.write(fd, Buffer.from('probe'), 0);
     } finally {
-      await handle.close();
-      await rm(path, { force: true });
+      await this.drop(fd, path);
     }
   }
 
@@ -185,5 +181,13 @@ export class OutputFolder {
       const found = await lstat(path).catch(() => undefined); // Another process sweeps as well.
       if (found !== undefined && Date.now() - found.mtimeMs > STALE_MS) await rm(path, { force: true });
     }
+  }
+}
+
+async function attempt(operation: () => void | Promise<void>): Promise<void> {
+  try {
+    await operation();
+  } catch {
+    // Nothing is left to do about it.
   }
 }

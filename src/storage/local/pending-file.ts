@@ -1,28 +1,28 @@
-import { type FileHandle, unlink } from 'node:fs/promises';
-import { codeOf, onDisk } from './fs-error.js';
+import { codeOf, fromFsError, onDisk } from './fs-error.js';
 import type { OutputFolder } from './output-folder.js';
 
 /** A file that is being written and that nobody can see yet. Ends with `publish` or `discard`. */
 export class PendingFile {
   private constructor(
     private readonly folder: OutputFolder,
-    private readonly handle: FileHandle,
+    private readonly fd: number,
     private readonly path: string,
   ) {}
 
   /** @throws StorageError */
   static async create(folder: OutputFolder): Promise<PendingFile> {
-    const { handle, path } = await onDisk(folder.createTemporary());
-    return new PendingFile(folder, handle, path);
+    const { fd, path } = await onDisk(folder.createTemporary());
+    return new PendingFile(folder, fd, path);
   }
 
   /** @throws StorageError */
   async write(bytes: Uint8Array): Promise<void> {
-    let offset = 0;
-    // A disk that fills up takes a part first and says ENOSPC only to the rest.
-    while (offset < bytes.length) {
-      const { bytesWritten } = await onDisk(this.handle.write(bytes, offset, bytes.length - offset));
-      offset += bytesWritten;
+    try {
+      let offset = 0;
+      // A disk that fills up takes a part first and says ENOSPC only to the rest.
+      while (offset < bytes.length) offset += await this.folder.ops.write(this.fd, bytes, offset);
+    } catch (error) {
+      throw fromFsError(error);
     }
   }
 
@@ -36,17 +36,16 @@ export class PendingFile {
     for (let attempt = 1; ; attempt++) {
       const name = makeName();
       try {
-        await this.folder.publish({ handle: this.handle, path: this.path, name, md5 });
+        await this.folder.publish({ fd: this.fd, path: this.path, name, md5 });
         return name;
       } catch (error) {
-        if (codeOf(error) !== 'EEXIST' || attempt === 3) throw await onDisk(Promise.reject(error as Error));
+        if (codeOf(error) !== 'EEXIST' || attempt === 3) throw fromFsError(error);
       }
     }
   }
 
   /** Leaves nothing behind. Never throws; what cannot be removed now is swept at the next start. */
   async discard(): Promise<void> {
-    await this.handle.close().catch(() => undefined);
-    await unlink(this.path).catch(() => undefined);
+    await this.folder.drop(this.fd, this.path);
   }
 }
