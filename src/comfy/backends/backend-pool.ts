@@ -39,12 +39,11 @@ export class BackendPool {
     for (const backend of this.backends) backend.open();
   }
 
-  /** A backend with a free slot, the one with the fewest prompts first. */
+  /** A backend with a free slot: the one with the fewest prompts, among equals the one that has waited longest. */
   pick(): Backend | undefined {
-    let best: Backend | undefined;
-    for (const backend of this.backends) {
-      if (backend.freeSlots > 0 && (best === undefined || backend.busySlots < best.busySlots)) best = backend;
-    }
+    const [best] = this.backends
+      .filter(({ freeSlots }) => freeSlots > 0)
+      .sort((a, b) => a.busySlots - b.busySlots || a.lastStart - b.lastStart);
     return best;
   }
 

@@ -20,6 +20,7 @@ export class Backend {
   private readonly freedSubject = new Subject<void>();
   private readonly subscription: Subscription;
   private taken = 0;
+  private started = 0;
 
   constructor(
     readonly address: BackendAddress,
@@ -58,6 +59,11 @@ export class Backend {
     return this.connected ? Math.max(0, this.slots - this.taken) : 0;
   }
 
+  /** When it last got a prompt, in ms of `performance.now()`; 0 before the first. */
+  get lastStart(): number {
+    return this.started;
+  }
+
   open(): void {
     this.client.open();
   }
@@ -67,6 +73,7 @@ export class Backend {
     return new Observable((subscriber) => {
       const promptId = request.promptId ?? randomUUID();
       this.taken += 1;
+      this.started = performance.now();
       return this.client
         .run({ ...request, promptId })
         .pipe(finalize(() => void this.release(promptId)))

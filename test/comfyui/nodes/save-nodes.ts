@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -89,6 +90,8 @@ export const saveNodes: Record<string, NodeClass> = {
       saveImages(context, pictures(inputs['images']), temporaryPrefix(context.memory), 'temp'),
   },
   SaveImageWebsocket: {
+    /** The time, as in ComfyUI's source: it never comes from the cache. Not in any recording. */
+    isChanged: () => randomUUID(),
     async run(inputs, { encoder, progress }) {
       const images = pictures(inputs['images']);
       for (const [index, image] of images.entries()) {
