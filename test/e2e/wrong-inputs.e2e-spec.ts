@@ -273,7 +273,9 @@ function* bodies(path: string, schema: Schema): Generator<Attempt> {
   yield encoded('deflate that is not', Buffer.from(valid), 'deflate', [400]);
   yield encoded('brotli bomb', brotliCompressSync(Buffer.alloc(50_000_000, 0x20)), 'br', [413]);
   yield encoded('gzip twice', gzipSync(zipped), 'gzip, gzip', [415]);
-  for (const encoding of ['zstd', 'compress', 'x', 'gzip;q=1', 'toString']) {
+  // Newer versions of Node can unpack this one, and find that it is not what it says.
+  yield encoded('encoding zstd', Buffer.from(valid), 'zstd', [400, 415]);
+  for (const encoding of ['compress', 'x', 'gzip;q=1', 'toString']) {
     yield encoded(`encoding ${encoding}`, Buffer.from(valid), encoding, [415]);
   }
   for (const accept of [

@@ -23,7 +23,7 @@ const threadedWrite = async (fd: number, bytes: Uint8Array, offset: number) =>
 /** In libuv's threads: for disks behind a network, which may take their time or not answer at all. */
 export const THREADED: FileOps = {
   direct: false,
-  open: promisify(fs.open) as FileOps['open'],
+  open: promisify(fs.open),
   write: threadedWrite,
   rename: promisify(fs.rename),
   link: promisify(fs.link),
