@@ -53,7 +53,15 @@ export class FilesController {
     },
   })
   @ApiResponse({ status: 304, description: 'The reader has it' })
-  @ApiProblems('link_invalid', 'not_found', 'link_expired', 'range_not_satisfiable', 'storage_error')
+  @ApiProblems(
+    'invalid_request',
+    'link_invalid',
+    'not_found',
+    'link_expired',
+    'range_not_satisfiable',
+    'internal_error',
+    'storage_error',
+  )
   async getFile(
     @Param('key') key: string,
     @Query() query: Record<string, unknown>,

@@ -3,7 +3,7 @@ import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { NodeErrorsDto, ProblemDto } from './problem.dto.js';
 import { PROBLEMS, type ProblemCode } from './problem.table.js';
 
-/** Documents the problems an operation can answer with, one response a status, an example a code. */
+/** Documents the problems an operation can answer with, one response a status, a place for an example a code. */
 export function ApiProblems(...codes: ProblemCode[]): MethodDecorator & ClassDecorator {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of codes) {
@@ -19,15 +19,11 @@ export function ApiProblems(...codes: ProblemCode[]): MethodDecorator & ClassDec
         content: {
           'application/problem+json': {
             schema: { $ref: getSchemaPath(ProblemDto) },
-            examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code, status) }])),
+            // The openapi room fills them in.
+            examples: Object.fromEntries(group.map((code) => [code, { value: {} }])),
           },
         },
       }),
     ),
   );
-}
-
-function exampleOf(code: ProblemCode, status: number) {
-  const { title } = PROBLEMS[code];
-  return { type: `urn:comfy-sync-server:problem:${code}`, title, status, detail: `${title}.`, code };
 }
