@@ -73,7 +73,15 @@ const CODES: Record<string, ProblemCode[]> = {
   generate: CALL,
   generateFile: CALL,
   getResult: [...JOB, 'invalid_request', 'not_found', 'cancelled'],
-  getFile: ['link_invalid', 'not_found', 'link_expired', 'range_not_satisfiable', 'storage_error'],
+  getFile: [
+    'invalid_request',
+    'link_invalid',
+    'not_found',
+    'link_expired',
+    'range_not_satisfiable',
+    'internal_error',
+    'storage_error',
+  ],
   getLiveness: [],
   getReadiness: [],
 };
