@@ -2,7 +2,7 @@
  * The arrows of the house: a room may import only from the rooms below it, and only through their `index.ts`.
  * Top to bottom: main → app → faces → comfy → storage → config. Inside comfy: jobs → backends → client → workflow.
  */
-const faces = 'generate|files|health|openapi|problem|request';
+const faces = 'generate|backends|files|health|openapi|problem|request';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Module } from '@nes
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
+import { BackendsModule } from './backends/index.js';
 import { ComfyModule } from './comfy/index.js';
 import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
@@ -48,6 +49,10 @@ export class AppModule implements BeforeApplicationShutdown {
             ...config.get('generate', { infer: true }),
             baseUrl: config.get('server.baseUrl', { infer: true }),
           }),
+        }),
+        BackendsModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => ({ adminToken: config.get('adminToken', { infer: true }) }),
         }),
         FilesModule,
         HealthModule,

@@ -9,7 +9,12 @@ try {
   new Logger('Server').log(`Listening on ${await app.getUrl()}; the API is described at /docs`);
   // Closing lets go of everything, and the process ends by itself with 0; a second signal ends it at once.
   // Nest's own shutdown hooks would end it by the signal, which orchestrators count as a failure.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void app.close());
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const stop = () => {
+    for (const signal of signals) process.removeListener(signal, stop);
+    void app.close();
+  };
+  for (const signal of signals) process.on(signal, stop);
 } catch (error) {
   console.error(error instanceof SettingsError ? error.message : error);
   process.exit(1);

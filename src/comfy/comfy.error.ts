@@ -11,7 +11,16 @@ export type ComfyErrorCode =
   | 'cancelled'
   | 'no_backend'
   | 'backend_lost'
+  | 'job_timeout'
+  | 'job_stalled'
   | 'shutting_down';
+
+/**
+ * Finer than the code, for whoever decides what happens next; not part of the API.
+ * `output_gone`: the run succeeded, but a file it names is not there (23b). `sick`: the backend fails by itself, whatever
+ * it is given. `refused`: the prompt was not taken.
+ */
+export type ComfyErrorReason = 'output_gone' | 'sick' | 'refused';
 
 /** What is wrong with one node, in the words of ComfyUI. */
 export interface NodeError {
@@ -30,6 +39,7 @@ export type NodeErrors = Record<string, { class_type: string; errors: NodeError[
 export interface ComfyErrorContext {
   /** Errors by node, for `invalid_workflow`, `node_execution_error` and `out_of_memory`. */
   nodeErrors?: NodeErrors;
+  reason?: ComfyErrorReason;
   cause?: unknown;
 }
 
@@ -37,6 +47,7 @@ export interface ComfyErrorContext {
 export class ComfyError extends Error {
   override readonly name = 'ComfyError';
   readonly nodeErrors: NodeErrors | undefined;
+  readonly reason: ComfyErrorReason | undefined;
 
   constructor(
     readonly code: ComfyErrorCode,
@@ -46,5 +57,6 @@ export class ComfyError extends Error {
   ) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
     this.nodeErrors = context.nodeErrors;
+    this.reason = context.reason;
   }
 }

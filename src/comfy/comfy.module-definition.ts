@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { BackendAddress } from '../config/index.js';
+import type { CircuitRules, RunDeadlines } from './backends/index.js';
 import type { ClientLimits } from './client/index.js';
 
 /** What the engine needs to know. */
@@ -14,8 +15,22 @@ export interface ComfyOptions {
   jobFolders?: boolean;
   /** Delete a job from ComfyUI's history once its files are safe. @default true */
   deleteHistory?: boolean;
-  /** Milliseconds that jobs wait while no backend can be reached. @default 10000 */
+  /** Milliseconds that jobs wait while no backend is usable. @default 30000 */
   noBackendAfterMs?: number;
+  /** Tries at a job whose backend is lost. @default 3 */
+  maxAttempts?: number;
+  /** Milliseconds that a job keeps away from a backend it was lost on, while there are others. @default 1000 */
+  avoidMs?: number;
+  /** How long a run may take. @default RUN_DEADLINES */
+  deadlines?: RunDeadlines;
+  /** When a backend rests, and for how long. @default CIRCUIT_RULES */
+  circuit?: CircuitRules;
+  /** Milliseconds for which a rendered file is tried again to be stored. @default 60000 */
+  storeRetryMs?: number;
+  /** Milliseconds that running jobs have to end when the application stops. @default 25000 */
+  shutdownGraceMs?: number;
+  /** An API-format workflow that a backend has to run before it gets jobs. */
+  warmUpWorkflow?: unknown;
   /** Time limits towards ComfyUI. @default CLIENT_LIMITS */
   limits?: ClientLimits | undefined;
 }

@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { Storage } from '../storage/index.js';
 import { BackendPool } from './backends/index.js';
+import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
 import { ComfyService } from './comfy.service.js';
 import { Dispatcher, InProcessQueue, JobQueue, JobRunner } from './jobs/index.js';
+import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
 
 /**
  * The engine: `ComfyModule.forRoot(options)` or `forRootAsync({ useFactory, inject })`. Needs a `Storage` in reach,
@@ -15,7 +17,14 @@ import { Dispatcher, InProcessQueue, JobQueue, JobRunner } from './jobs/index.js
     {
       provide: BackendPool,
       inject: [COMFY_OPTIONS],
-      useFactory: ({ backends, slots = 2, limits }: ComfyOptions) => new BackendPool(backends, slots, limits),
+      useFactory: ({ backends, slots = 2, deadlines, circuit, warmUpWorkflow, limits }: ComfyOptions) =>
+        new BackendPool(backends, {
+          slots,
+          deadlines,
+          circuit,
+          warmUp: warmUpWorkflow === undefined ? undefined : readWarmUp(warmUpWorkflow),
+          client: limits,
+        }),
     },
     {
       provide: JobQueue,
@@ -25,16 +34,35 @@ import { Dispatcher, InProcessQueue, JobQueue, JobRunner } from './jobs/index.js
     {
       provide: JobRunner,
       inject: [Storage, COMFY_OPTIONS],
-      useFactory: (storage: Storage, { jobFolders = true, deleteHistory = true }: ComfyOptions) =>
-        new JobRunner(storage, { jobFolders, deleteHistory }),
+      useFactory: (storage: Storage, options: ComfyOptions) => {
+        const { jobFolders = true, deleteHistory = true, maxAttempts = 3, avoidMs = 1_000 } = options;
+        const { storeRetryMs = 60_000, limits = CLIENT_LIMITS } = options;
+        return new JobRunner(storage, {
+          jobFolders,
+          deleteHistory,
+          retry: { maxAttempts, avoidMs },
+          keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs },
+        });
+      },
     },
     {
       provide: Dispatcher,
       inject: [JobQueue, BackendPool, JobRunner, COMFY_OPTIONS],
       useFactory: (queue: JobQueue, pool: BackendPool, runner: JobRunner, options: ComfyOptions) =>
-        new Dispatcher(queue, pool, runner, options.noBackendAfterMs ?? 10_000),
+        new Dispatcher(queue, pool, runner, options.noBackendAfterMs ?? 30_000),
     },
   ],
   exports: [ComfyService],
 })
 export class ComfyModule extends ConfigurableModuleClass {}
+
+/** In one folder, so that what it saves does not pile up among the pictures. */
+function readWarmUp(workflow: unknown): Workflow {
+  try {
+    return inJobFolder(parseWorkflow(workflow), 'sync/warm-up');
+  } catch (error) {
+    throw new Error(`The warm-up workflow cannot be used: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    });
+  }
+}

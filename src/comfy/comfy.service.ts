@@ -1,13 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import {
   type BeforeApplicationShutdown,
+  Inject,
   Injectable,
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { EMPTY, type Observable, skip, Subject } from 'rxjs';
-import { BackendPool } from './backends/index.js';
+import {
+  distinctUntilChanged,
+  EMPTY,
+  filter,
+  forkJoin,
+  lastValueFrom,
+  map,
+  type Observable,
+  skip,
+  startWith,
+  Subject,
+  takeUntil,
+  timer,
+} from 'rxjs';
+import {
+  type Backend,
+  type BackendFailure,
+  type BackendPhase,
+  BackendPool,
+  type BackendRunInfo,
+  type Circuit,
+} from './backends/index.js';
 import { ComfyError } from './comfy.error.js';
+import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
 import {
   Dispatcher,
   Job,
@@ -24,14 +46,31 @@ export interface SubmitRequest {
   workflow: unknown;
   /** The node whose files are wanted. Without it: the only node that makes files, or the first that saves to `output`. */
   outputNode?: string | number | undefined;
+  /** −100 to 100; higher goes first. @default 0 */
+  priority?: number | undefined;
+  /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
+  caller?: string | undefined;
 }
 
-/** How a backend is, for readiness and operators. */
+/** How a backend is, for readiness and operators. Times are milliseconds since the epoch. */
 export interface BackendStatus {
   name: string;
+  phase: BackendPhase;
+  phaseSince: number;
+  circuit: Circuit;
+  /** Gets no more jobs, because the operator said so. */
+  draining: boolean;
   connected: boolean;
+  /** Gets jobs, now or as soon as a slot is free. */
+  usable: boolean;
   slots: number;
   busySlots: number;
+  running: BackendRunInfo[];
+  /** Model files used lately, the newest first. */
+  models: { name: string; at: number }[];
+  succeeded: number;
+  failed: number;
+  lastFailure: BackendFailure | undefined;
 }
 
 /** The engine's front door: every face submits, watches and cancels here, and knows nothing of what lies behind. */
@@ -45,16 +84,17 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly queue: JobQueue,
     private readonly pool: BackendPool,
     private readonly dispatcher: Dispatcher,
+    @Inject(COMFY_OPTIONS) private readonly options: ComfyOptions,
   ) {}
 
   /** State of every backend. */
   get backends(): BackendStatus[] {
-    return this.pool.backends.map(({ name, connected, slots, busySlots }) => ({
-      name,
-      connected,
-      slots,
-      busySlots,
-    }));
+    return this.pool.backends.map(statusOf);
+  }
+
+  /** False once the application stops: what comes now is refused. */
+  get accepting(): boolean {
+    return !this.stopping;
   }
 
   /** Jobs waiting for a backend. */
@@ -68,12 +108,12 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    * `shutting_down`
    */
   submit(request: SubmitRequest): JobState {
+    const { outputNode: wanted, priority = 0, caller = '' } = request;
     const workflow = parseWorkflow(request.workflow);
-    const outputNode =
-      request.outputNode === undefined ? undefined : findOutputNode(workflow, request.outputNode);
+    const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
-    const job = new Job(randomUUID(), { workflow, outputNode }, Date.now());
+    const job = new Job(randomUUID(), { workflow, outputNode, priority, caller }, Date.now());
     this.queue.add(job);
     this.submissions.next(job.state);
     return job.state;
@@ -119,23 +159,113 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   onApplicationBootstrap(): void {
     this.pool.open();
     this.dispatcher.start();
-    for (const { name, connected$ } of this.pool.backends) {
-      connected$.pipe(skip(1)).subscribe((connected) => {
-        if (connected) this.logger.log(`Connected to ComfyUI at ${name}`);
-        else if (!this.stopping) this.logger.warn(`Lost the connection to ComfyUI at ${name}; trying again`);
-      });
+    for (const backend of this.pool.backends) {
+      backend.changed$
+        .pipe(
+          map(() => conditionOf(backend)),
+          startWith(conditionOf(backend)),
+          distinctUntilChanged(),
+          skip(1),
+          filter(() => !this.stopping),
+        )
+        .subscribe((condition) => this.report(backend, condition));
     }
     this.logger.log(`Connecting to ComfyUI at ${this.pool.backends.map(({ name }) => name).join(', ')}`);
   }
 
-  /** Takes no more jobs, tells everybody who waits, stops what runs and closes every connection. */
+  /** No more jobs for a backend; what it has it may finish. @returns undefined where there is none of this name */
+  drain(name: string): BackendStatus | undefined {
+    const backend = this.pool.find(name);
+    backend?.drain();
+    return backend && statusOf(backend);
+  }
+
+  /** The end of `drain`. @returns undefined where there is none of this name */
+  undrain(name: string): BackendStatus | undefined {
+    const backend = this.pool.find(name);
+    backend?.undrain();
+    return backend && statusOf(backend);
+  }
+
+  /**
+   * Takes no more jobs, and tells those who wait in line; what runs has the grace time to end. What then remains is stopped
+   * on its backend and told so, and every connection closed.
+   */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
+    this.end(this.queue.unfinished().filter(({ state }) => state.status === 'queued'));
+    const running = this.queue.unfinished();
+    if (running.length > 0) {
+      this.logger.log(
+        `Stopping: ${running.length} jobs have ${this.options.shutdownGraceMs ?? 25_000} ms to end`,
+      );
+      await lastValueFrom(
+        forkJoin(running.map(({ ended$ }) => ended$)).pipe(
+          takeUntil(timer(this.options.shutdownGraceMs ?? 25_000)),
+        ),
+        { defaultValue: undefined },
+      );
+    }
     this.dispatcher.stop();
-    const failure = toFailure(shuttingDown());
-    for (const job of this.queue.unfinished()) job.apply({ type: 'failed', at: Date.now(), failure });
+    this.end(this.queue.unfinished());
     await this.pool.close();
   }
+
+  private end(jobs: readonly Job[]): void {
+    const failure = toFailure(shuttingDown());
+    for (const job of jobs) job.apply({ type: 'failed', at: Date.now(), failure });
+  }
+
+  private report({ name, lastFailure, circuit }: Backend, condition: Condition): void {
+    switch (condition) {
+      case 'unreachable':
+        return this.logger.warn(`Lost the connection to ComfyUI at ${name}; trying again`);
+      case 'checking':
+        return this.logger.debug(`Connected to ComfyUI at ${name}; looking whether it is in order`);
+      case 'resting': {
+        const seconds = circuit.state === 'open' ? Math.ceil((circuit.until - Date.now()) / 1_000) : 0;
+        return this.logger.warn(
+          `ComfyUI at ${name} gets no jobs for ${seconds} s: ${lastFailure?.message ?? 'it failed'}`,
+        );
+      }
+      case 'trial':
+        return this.logger.log(`ComfyUI at ${name} gets one job on trial`);
+      case 'drained':
+        return this.logger.log(`ComfyUI at ${name} is drained: it gets no more jobs`);
+      case 'ready':
+        return this.logger.log(`ComfyUI at ${name} is ready`);
+    }
+  }
+}
+
+type Condition = 'unreachable' | 'checking' | 'resting' | 'trial' | 'drained' | 'ready';
+
+/** What a backend is to the log: the first of these that is true. */
+function conditionOf({ phase, circuit, draining }: Backend): Condition {
+  if (phase === 'unreachable') return phase;
+  if (circuit.state === 'open') return 'resting';
+  if (phase === 'checking') return phase;
+  if (draining) return 'drained';
+  return circuit.state === 'half_open' ? 'trial' : 'ready';
+}
+
+function statusOf(backend: Backend): BackendStatus {
+  const { name, phase, phaseSince, circuit, draining, usable, slots, busySlots, running, models } = backend;
+  return {
+    name,
+    phase,
+    phaseSince,
+    circuit,
+    draining,
+    connected: phase !== 'unreachable',
+    usable,
+    slots,
+    busySlots,
+    running,
+    models,
+    ...backend.tally,
+    lastFailure: backend.lastFailure,
+  };
 }
 
 function shuttingDown(): ComfyError {

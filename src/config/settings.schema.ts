@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js';
 import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from './fields.js';
@@ -39,6 +40,37 @@ export const SETTINGS_SCHEMA = z.object({
   ),
   COMFYUI_DELETE_HISTORY: flag("Delete a job from ComfyUI's history once its files are safe", true),
   MAX_QUEUE: integer('Jobs that may wait for a free ComfyUI; more get 429', 1, 100_000, 1_000),
+  COMFYUI_WARMUP: parsed(
+    'A workflow that a ComfyUI has to run, when it is new or was away, before it gets jobs',
+    'the path of a JSON file in the API format',
+    readJsonFile,
+  ),
+  MAX_ATTEMPTS: integer('How often a job is tried whose ComfyUI is lost, the first time included', 1, 10, 3),
+  JOB_TIMEOUT_S: integer(
+    'How long a job may take on a ComfyUI, in seconds; then it is stopped',
+    1,
+    604_800,
+    3_600,
+  ),
+  JOB_STALL_S: integer(
+    'How long a job may show no progress, in seconds; then it is run again elsewhere',
+    1,
+    604_800,
+    600,
+  ),
+  NO_BACKEND_S: integer('How long jobs wait while no ComfyUI is usable, in seconds; then 503', 0, 86_400, 30),
+  STORE_RETRY_S: integer(
+    'How long storing a rendered file is tried again, in seconds, while disk or bucket fail',
+    0,
+    86_400,
+    60,
+  ),
+  SHUTDOWN_GRACE_S: integer('How long running jobs may take to end after SIGTERM, in seconds', 0, 86_400, 25),
+  ADMIN_TOKEN: text(
+    'Token for /api/backends, sent as `Authorization: Bearer …`; open to everybody where not set',
+    'any text',
+    { secret: true },
+  ),
   GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
 
   OUTPUT_DIR: textOr('Folder of the local copies, served at /output_images', 'a path', 'output_images'),
@@ -70,6 +102,20 @@ export const SETTINGS_SCHEMA = z.object({
   OSS_PUBLIC_ENDPOINT: text('Endpoint that callers reach, where OSS_ENDPOINT is internal', 'as OSS_ENDPOINT'),
   OSS_PUBLIC_BASE_URL: httpUrl('Public base URL of the bucket (a CDN), for OSS_URL_MODE=public'),
 });
+
+function readJsonFile(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new Error('cannot be read');
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Error('does not hold JSON');
+  }
+}
 
 function parseBasePath(value: string): string {
   // oxlint-disable-next-line no-control-regex

@@ -37,12 +37,22 @@ export interface Settings {
     maxQueue: number;
     jobFolders: boolean;
     deleteHistory: boolean;
+    warmUpWorkflow: unknown;
+    maxAttempts: number;
+    deadlines: { jobMs: number; stallMs: number };
+    noBackendAfterMs: number;
+    storeRetryMs: number;
+    shutdownGraceMs: number;
   };
+  /** Token for what only operators may do; absent: everybody may. */
+  adminToken: string | undefined;
   generate: { waitLimitMs: number };
   storage: {
     directory: string;
     maxFileBytes: number;
     minFreeBytes: number;
+    /** For how long an upload that fails is tried again, in ms. */
+    retryMs: number;
     linkSecrets: LinkSecret[] | undefined;
     /** Absent: files stay local. */
     oss: OssSettings | undefined;
@@ -89,12 +99,20 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       maxQueue: values.MAX_QUEUE,
       jobFolders: values.COMFYUI_JOB_FOLDERS,
       deleteHistory: values.COMFYUI_DELETE_HISTORY,
+      warmUpWorkflow: values.COMFYUI_WARMUP,
+      maxAttempts: values.MAX_ATTEMPTS,
+      deadlines: { jobMs: values.JOB_TIMEOUT_S * 1_000, stallMs: values.JOB_STALL_S * 1_000 },
+      noBackendAfterMs: values.NO_BACKEND_S * 1_000,
+      storeRetryMs: values.STORE_RETRY_S * 1_000,
+      shutdownGraceMs: values.SHUTDOWN_GRACE_S * 1_000,
     },
+    adminToken: values.ADMIN_TOKEN,
     generate: { waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000 },
     storage: {
       directory: values.OUTPUT_DIR,
       maxFileBytes: values.MAX_OUTPUT_MB * MIB,
       minFreeBytes: values.MIN_FREE_MB * MIB,
+      retryMs: values.STORE_RETRY_S * 1_000,
       linkSecrets: values.LINK_SECRETS,
       oss,
     },

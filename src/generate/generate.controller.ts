@@ -15,6 +15,7 @@ import {
 import {
   ApiBody,
   ApiExtraModels,
+  ApiHeader,
   ApiOperation,
   ApiParam,
   ApiResponse,
@@ -25,7 +26,7 @@ import type { Request, Response } from 'express';
 import { Observable } from 'rxjs';
 import { isFinal, type JobState } from '../comfy/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
-import { HangUp } from '../request/index.js';
+import { Caller, CALLER_HEADER, HangUp } from '../request/index.js';
 import { Storage } from '../storage/index.js';
 import {
   GenerateDto,
@@ -76,6 +77,8 @@ const JOB_PROBLEMS = [
   'out_of_memory',
   'interrupted',
   'backend_lost',
+  'job_timeout',
+  'job_stalled',
   'storage_error',
   'no_backend',
   'shutting_down',
@@ -124,14 +127,16 @@ export class GenerateController {
     headers: FILE_REPLY_HEADERS,
     content: { ...JSON_REPLY, ...FILE },
   })
+  @ApiHeader(CALLER_HEADER)
   @ApiProblems(...CALL_PROBLEMS)
   async generate(
     @Body() body: GenerateDto,
+    @Caller() caller: string,
     @HangUp() hangUp: Observable<void>,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | StreamableFile> {
-    const state = await this.generateService.run(body.workflow_data, body.output_node_id, hangUp);
+    const state = await this.generateService.run(body, caller, hangUp);
     return this.answer(state, body.output_index, wantsFile(body.response_type, request), response);
   }
 
@@ -149,13 +154,15 @@ export class GenerateController {
     headers: FILE_REPLY_HEADERS,
     content: FILE,
   })
+  @ApiHeader(CALLER_HEADER)
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
     @Body() body: GenerateFileDto,
+    @Caller() caller: string,
     @HangUp() hangUp: Observable<void>,
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamableFile> {
-    const state = await this.generateService.run(body.workflow_data, body.output_node_id, hangUp);
+    const state = await this.generateService.run(body, caller, hangUp);
     return this.sendFile(state, body.output_index, response);
   }
 

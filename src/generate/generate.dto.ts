@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsObject, IsOptional, Min } from 'class-validator';
+import { IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
 import { NodeErrorsDto } from '../problem/index.js';
 import { IsNodeId } from './is-node-id.decorator.js';
 
@@ -47,6 +47,7 @@ export const REPLY_EXAMPLE = {
     },
   ],
   timings: { queued_ms: 3, rendering_ms: 4_200, storing_ms: 12, total_ms: 4_215 },
+  attempts: 1,
 };
 
 // Every property is decorated, also where the compiler's plugin could tell all of it: the document lists decorated
@@ -91,6 +92,14 @@ export class GenerateFileDto {
   @IsInt({ message: 'must be a whole number' })
   @Min(0, { message: 'must be 0 or more' })
   output_index?: number;
+
+  /** Jobs of a higher priority go first; within one, callers take turns. */
+  @ApiPropertyOptional({ type: 'integer', minimum: -100, maximum: 100, default: 0, example: 0 })
+  @IsOptional()
+  @IsInt({ message: 'must be a whole number' })
+  @Min(-100, { message: 'must be -100 or more' })
+  @Max(100, { message: 'must be 100 or less' })
+  priority?: number;
 }
 
 /** A workflow to run, and how to answer. */
@@ -183,6 +192,9 @@ export class GenerateReplyDto {
   outputs!: OutputDto[];
   @ApiProperty({ type: () => TimingsDto })
   timings!: TimingsDto;
+  /** How often it was tried: more than once where a backend was lost, or ran out of memory. */
+  @ApiProperty({ type: 'integer', minimum: 1, example: 1 })
+  attempts!: number;
   /** Branches of the workflow that ComfyUI skipped, by node id; absent where it ran all. */
   @ApiPropertyOptional({
     type: 'object',

@@ -31,6 +31,7 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
       storing_ms: finished - rendered,
       total_ms: finished - created,
     },
+    attempts: state.attempts.length + 1,
     ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
   };
 }

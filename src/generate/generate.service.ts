@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, map, merge, type Observable, timer } from 'rxjs';
 import { ComfyService, isFinal, type JobState } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
+import type { GenerateFileDto } from './generate.dto.js';
 import { expectSuccess } from './generate.reply.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
 
@@ -18,12 +19,14 @@ export class GenerateService {
    * goes on, and the problem says where to ask for it.
    * @throws ComfyError where the job was not accepted; ProblemException for every end but success
    */
-  async run(
-    workflow: unknown,
-    outputNode: string | number | null | undefined,
-    hangUp: Observable<void>,
-  ): Promise<JobState> {
-    const { id } = this.comfy.submit({ workflow, outputNode: outputNode ?? undefined });
+  async run(body: GenerateFileDto, caller: string, hangUp: Observable<void>): Promise<JobState> {
+    const { id } = this.comfy.submit({
+      workflow: body.workflow_data,
+      // What is null counts as left out.
+      outputNode: body.output_node_id ?? undefined,
+      priority: body.priority ?? undefined,
+      caller,
+    });
     const ended$ = this.comfy.watch(id).pipe(
       map(({ state }) => state),
       filter(isFinal),

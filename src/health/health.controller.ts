@@ -11,10 +11,10 @@ import { Storage } from '../storage/index.js';
 import { HealthDto } from './health.dto.js';
 import { HealthFilter } from './health.filter.js';
 
-const BACKENDS = { connected: 1, total: 1, waiting: 0 };
+const BACKENDS = { usable: 1, connected: 1, total: 1, waiting: 0 };
 const STORAGE = { storage: { status: 'up', kind: 'local' } };
 const READY = { backends: { status: 'up', ...BACKENDS }, ...STORAGE };
-const DOWN = { backends: { status: 'down', ...BACKENDS, connected: 0 } };
+const DOWN = { backends: { status: 'down', ...BACKENDS, usable: 0, connected: 0 } };
 
 const answer = (example: object) => ({
   'application/json': { schema: { $ref: getSchemaPath(HealthDto) }, example },
@@ -50,13 +50,13 @@ export class HealthController {
     return this.health.check([]);
   }
 
-  /** Send traffic here only while this answers 200: a backend is connected, and files can be stored. */
+  /** Send traffic here only while this answers 200: a backend is usable, and files can be stored. */
   @Get('ready')
   @ApiOperation({
     operationId: 'getReadiness',
     summary: 'Can workflows be run now?',
     description:
-      'Send traffic here only while this answers 200: a backend is connected, and files can be stored.',
+      'Send traffic here only while this answers 200: a backend is usable, files can be stored, and the server is not stopping.',
   })
   @ApiResponse({
     status: 200,
@@ -74,11 +74,12 @@ export class HealthController {
   }
 
   private backends() {
-    const { backends } = this.comfy;
+    const { backends, accepting, waiting } = this.comfy;
     const connected = backends.filter((backend) => backend.connected).length;
-    const details = { connected, total: backends.length, waiting: this.comfy.waiting };
+    const usable = accepting ? backends.filter((backend) => backend.usable).length : 0;
+    const details = { usable, connected, total: backends.length, waiting };
     const check = this.indicator.check('backends');
-    return connected > 0 ? check.up(details) : check.down(details);
+    return usable > 0 ? check.up(details) : check.down(details);
   }
 
   private async storageState() {

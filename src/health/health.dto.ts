@@ -10,6 +10,9 @@ class PartDto {
 /** The ComfyUI servers. */
 @ApiSchema({ name: 'BackendsHealth', description: 'The ComfyUI servers.' })
 export class BackendsHealthDto extends PartDto {
+  /** Those that get jobs: in order, not drained, and not resting after failures. None while the server stops. */
+  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  usable!: number;
   /** Those that can be reached now. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
   connected!: number;

@@ -15,7 +15,9 @@ export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
     .addServer('/', 'This server')
     .addTag('generate', 'Run a workflow')
     .addTag('files', 'Fetch what was stored')
+    .addTag('backends', 'For operators')
     .addTag('health', 'For orchestrators')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' }, 'admin')
     .build();
   const operationIdFactory = (_controller: string, method: string) => method;
   return completeDocument(SwaggerModule.createDocument(app, config, { operationIdFactory }));

@@ -12,6 +12,7 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
     detail: 'output_node_id: must be the id of a node: a string or a whole number',
     errors: [{ field: 'output_node_id', message: 'must be the id of a node: a string or a whole number' }],
   },
+  unauthorized: { detail: 'Send the token of ADMIN_TOKEN: Authorization: Bearer …' },
   link_invalid: { detail: 'This link was not made here, or was changed on its way.' },
   not_found: { detail: 'There is nothing at this address. The addresses are listed at /docs.' },
   method_not_allowed: { detail: 'Files can be read only (GET, HEAD).' },
@@ -71,6 +72,8 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   storage_error: { detail: 'The output folder cannot be written to.', job_id: JOB_ID },
   no_backend: { detail: 'No ComfyUI can be reached at the moment. Try again later.', retry_after: 15 },
   shutting_down: { detail: 'The server is shutting down. Try again in a moment.', retry_after: 15 },
+  job_timeout: { detail: 'The job took longer than 3600 s (JOB_TIMEOUT_S).', job_id: JOB_ID },
+  job_stalled: { detail: 'The job showed no progress for 600 s (JOB_STALL_S).', job_id: JOB_ID },
   wait_timeout: {
     detail:
       'The result was not ready within 600 s (GENERATE_TIMEOUT_S). The job goes on; ask for it at job_url.',

@@ -4,6 +4,7 @@
  */
 export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
+  unauthorized: { status: 401, title: 'A token is needed' },
   link_invalid: { status: 403, title: 'This link is not valid' },
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'This method is not allowed here' },
@@ -28,6 +29,8 @@ export const PROBLEMS = {
   storage_error: { status: 502, title: 'The result could not be stored' },
   no_backend: { status: 503, title: 'No backend can be reached' },
   shutting_down: { status: 503, title: 'The server is shutting down' },
+  job_timeout: { status: 504, title: 'The job took too long' },
+  job_stalled: { status: 504, title: 'The job showed no progress' },
   wait_timeout: { status: 504, title: 'The result was not ready within the wait limit' },
   storage_full: { status: 507, title: 'The disk is full' },
 } as const satisfies Record<string, { status: number; title: string }>;

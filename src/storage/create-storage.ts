@@ -15,5 +15,6 @@ export async function createStorage(
     local,
     links,
     linkTtlSeconds: options.linkTtlSeconds ?? THIRTY_DAYS_S,
+    retryForMs: options.retryMs ?? 60_000,
   });
 }

@@ -8,6 +8,8 @@ export interface StorageOptions {
   maxFileBytes?: number | undefined;
   /** Bytes of the disk to leave free; 0 switches the guard off. @default 64 MiB */
   minFreeBytes?: number | undefined;
+  /** For how long an upload that fails for a passing reason is tried again, in ms. @default 60000 */
+  retryMs?: number | undefined;
   /** How long links live, in seconds. @default 2592000 (30 days) */
   linkTtlSeconds?: number | undefined;
   /** Keys that sign links of ours; the first signs, all are good. @default one made once, kept in `directory` */

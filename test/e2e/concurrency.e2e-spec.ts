@@ -27,9 +27,7 @@ async function startBackends(options: StandinOptions[]): Promise<ComfyStandin[]>
 async function open(addresses: string[], connected: number, options: GatewayOptions = {}): Promise<Gateway> {
   gateway = await Gateway.start(addresses.join(','), options);
   const service = gateway.app.get(ComfyService);
-  await expect
-    .poll(() => service.backends.filter((backend) => backend.connected).length, SOON)
-    .toBe(connected);
+  await expect.poll(() => service.backends.filter((backend) => backend.usable).length, SOON).toBe(connected);
   return gateway;
 }
 
@@ -72,9 +70,7 @@ function mostAtOnce(backend: ComfyStandin): number {
 /** Every slot is taken while the calls come, so that they are all in line before the first is served. */
 async function paintAllAtOnce(through: Gateway, colors: readonly number[]): Promise<number[]> {
   const service = through.app.get(ComfyService);
-  const free = service.backends
-    .filter(({ connected }) => connected)
-    .reduce((sum, { slots }) => sum + slots, 0);
+  const free = service.backends.filter(({ usable }) => usable).reduce((sum, { slots }) => sum + slots, 0);
   const blockers = Array.from({ length: free }, () => service.submit({ workflow: slow({ steps: 1_000 }) }));
   await expect
     .poll(() => backends.reduce((sum, { queue }) => sum + queue.running.length, 0), SOON)
@@ -142,7 +138,7 @@ describe('ten backends', () => {
     expect(colorsOn(late)).toEqual([]);
     await late.faults.refuseConnections(false);
     const service = through.app.get(ComfyService);
-    await expect.poll(() => service.backends[4]?.connected, SOON).toBe(true);
+    await expect.poll(() => service.backends[4]?.usable, SOON).toBe(true);
     expect(await paintAllAtOnce(through, COLORS.slice(50))).toEqual(COLORS.slice(50));
     for (const backend of backends) {
       expect(colorsOn(backend).length).toBeGreaterThan(0);
@@ -155,40 +151,26 @@ describe('ten backends', () => {
     });
   });
 
-  it('of which one goes down in the middle: only what was there is lost', async () => {
+  it('of which one goes down in the middle: what was there is painted elsewhere', async () => {
     await startBackends(TEN);
     const through = await open(
       backends.map(({ address }) => address),
       10,
     );
     const victim = backends[0] ?? expect.fail('there are ten');
-    const calls = COLORS.map((color) => paint(through, color).catch((error: Error) => error.message));
+    const calls = COLORS.map((color) => paint(through, color));
     await expect.poll(() => victim.executed.length, SOON).toBeGreaterThan(1);
     await victim.kill();
-    const had = victim.requests
-      .filter(({ route }) => route === 'POST /prompt')
-      .map(({ body }) => colorOf((body as { prompt: Graph }).prompt));
-    let refused = 0;
-    for (const [index, end] of (await Promise.all(calls)).entries()) {
-      if (typeof end === 'number') expect(end).toBe(COLORS[index]);
-      else if (end.includes('"code":"no_backend"')) refused += 1;
-      else {
-        expect(end).toContain('"code":"backend_lost"');
-        expect(had).toContain(COLORS[index]);
-      }
-    }
-    // Those that were on their way to it; see below.
-    expect(refused).toBeLessThanOrEqual(10);
+    expect(await Promise.all(calls)).toEqual(COLORS);
   });
 
-  // Fails: a job that was never accepted ends with `no_backend`, though the next backend would take it.
-  it.fails('of which one takes nothing: the others get it', async () => {
+  it('of which one takes nothing: the others get it', async () => {
     await startBackends([{}, {}]);
     const through = await open(
       backends.map(({ address }) => address),
       2,
     );
-    backends[0]?.faults.failNext('POST /prompt', 503);
+    for (const backend of backends) backend.faults.failNext('POST /prompt', 503);
     expect(await paint(through, 0x12_34_56)).toBe(0x12_34_56);
   });
 });

@@ -377,7 +377,9 @@ describe.each([
 
     it('before the job is made', async () => {
       await open();
-      const run = gateway.app.get(GenerateService).run(slow({ steps: 500 }), 277, of(undefined));
+      const run = gateway.app
+        .get(GenerateService)
+        .run({ workflow_data: slow({ steps: 500 }), output_node_id: 277 }, '', of(undefined));
       await expect(run).rejects.toMatchObject({ code: 'cancelled' });
       await expectRecovered();
     });

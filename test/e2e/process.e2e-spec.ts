@@ -34,19 +34,61 @@ describe('the service as a process', () => {
     expect(await service.stop()).toMatchObject({ code: 0 });
   });
 
-  it('ends by itself on SIGTERM, with connections open and a job running', async () => {
-    const comfy = await ComfyStandin.start();
-    const service = await Service.start({ COMFYUI_SERVER: comfy.address });
-    await expect.poll(async () => (await fetch(`${service.url}/health/ready`)).status).toBe(200);
-    expect((await post(service.url, { workflow_data: picture() })).status).toBe(200);
-    const waiting = post(service.url, { workflow_data: slow({ steps: 1_000 }) });
-    await expect.poll(() => comfy.queue.running.length).toBe(1);
-    const end = await service.stop();
-    expect((await waiting).status).toBe(503);
-    expect(end).toMatchObject({ code: 0, signal: null });
-    expect(end.ms).toBeLessThan(10_000);
-    await expect.poll(() => comfy.queue.running.length).toBe(0);
-    await comfy.stop();
+  describe('on SIGTERM', () => {
+    const start = async (env: Record<string, string>) => {
+      const comfy = await ComfyStandin.start();
+      const service = await Service.start({ COMFYUI_SERVER: comfy.address, COMFYUI_SLOTS: '1', ...env });
+      await expect.poll(async () => (await fetch(`${service.url}/health/ready`)).status).toBe(200);
+      return { comfy, service };
+    };
+    const ready = async ({ url }: Service) => (await fetch(`${url}/health/ready`)).status;
+
+    it('lets running jobs end, answers their callers, refuses new ones, and exits with 0', async () => {
+      const { comfy, service } = await start({ SHUTDOWN_GRACE_S: '10' });
+      const running = post(service.url, { workflow_data: slow({ steps: 60 }) });
+      await expect.poll(() => comfy.queue.running.length).toBe(1);
+      const queued = post(service.url, { workflow_data: slow({ steps: 60 }) });
+      await expect
+        .poll(async () => (await (await fetch(`${service.url}/api/backends`)).json()) as unknown)
+        .toMatchObject({ waiting: 1 });
+      const end = service.stop();
+      expect((await queued).status).toBe(503);
+      expect(await ready(service)).toBe(503);
+      const late = await post(service.url, { workflow_data: picture() });
+      expect([late.status, late.headers.get('retry-after')]).toEqual([503, '15']);
+      expect(await late.json()).toMatchObject({ code: 'shutting_down' });
+      const answer = await running;
+      expect(answer.status).toBe(200);
+      expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(0);
+      expect(await end).toMatchObject({ code: 0, signal: null });
+      expect(comfy.executed.map(({ outcome }) => outcome)).toEqual(['success']);
+      await comfy.stop();
+    });
+
+    it('cancels what outlasts the grace time, and exits with 0', async () => {
+      const { comfy, service } = await start({ SHUTDOWN_GRACE_S: '1' });
+      expect((await post(service.url, { workflow_data: picture() })).status).toBe(200);
+      const waiting = post(service.url, { workflow_data: slow({ steps: 1_000 }) });
+      await expect.poll(() => comfy.queue.running.length).toBe(1);
+      const end = await service.stop();
+      expect((await waiting).status).toBe(503);
+      expect(end).toMatchObject({ code: 0, signal: null });
+      expect(end.ms).toBeLessThan(10_000);
+      await expect.poll(() => comfy.queue.running.length).toBe(0);
+      await comfy.stop();
+    });
+
+    it('and once more, ends at once', async () => {
+      const { comfy, service } = await start({ SHUTDOWN_GRACE_S: '60' });
+      const waiting = post(service.url, { workflow_data: slow({ steps: 1_000 }) }).catch(() => 'broken off');
+      await expect.poll(() => comfy.queue.running.length).toBe(1);
+      const end = service.stop();
+      await expect.poll(() => ready(service)).toBe(503);
+      service.signal('SIGTERM');
+      expect(await end).toMatchObject({ code: null, signal: 'SIGTERM' });
+      expect(await waiting).toBe('broken off');
+      await comfy.stop();
+    });
   });
 
   it('passes 64 MB on, and four times that, with flat memory', async () => {

@@ -1,33 +1,27 @@
-import { filter, map, merge, type Observable } from 'rxjs';
+import { merge, type Observable } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
-import type { ClientLimits } from '../client/index.js';
-import { Backend } from './backend.js';
+import { Backend, type BackendRules } from './backend.js';
+import { Experience } from './experience.js';
 
 /** All ComfyUIs we may use. */
 export class BackendPool {
   readonly backends: readonly Backend[];
+  /** How long jobs take, learned on all of them together. */
+  readonly experience = new Experience();
   private downSince: number | undefined = Date.now();
 
-  constructor(addresses: readonly BackendAddress[], slots: number, limits?: ClientLimits) {
-    this.backends = addresses.map((address) => new Backend(address, slots, limits));
+  constructor(addresses: readonly BackendAddress[], rules: BackendRules) {
+    this.backends = addresses.map((address) => new Backend(address, rules, this.experience));
   }
 
   /** Emits whenever a job might be given out that could not be before. */
-  get capacity$(): Observable<void> {
-    return merge(
-      ...this.backends.flatMap((backend) => [
-        backend.freed$,
-        backend.connected$.pipe(
-          filter((connected) => connected),
-          map(() => undefined),
-        ),
-      ]),
-    );
+  get changed$(): Observable<void> {
+    return merge(...this.backends.map(({ changed$ }) => changed$));
   }
 
   /** Milliseconds since any backend was usable; 0 while one is. */
   get downMs(): number {
-    if (this.backends.some(({ connected }) => connected)) {
+    if (this.backends.some(({ usable }) => usable)) {
       this.downSince = undefined;
       return 0;
     }
@@ -35,16 +29,12 @@ export class BackendPool {
     return Date.now() - this.downSince;
   }
 
-  open(): void {
-    for (const backend of this.backends) backend.open();
+  find(name: string): Backend | undefined {
+    return this.backends.find((backend) => backend.name === name);
   }
 
-  /** A backend with a free slot: the one with the fewest prompts, among equals the one that has waited longest. */
-  pick(): Backend | undefined {
-    const [best] = this.backends
-      .filter(({ freeSlots }) => freeSlots > 0)
-      .sort((a, b) => a.busySlots - b.busySlots || a.lastStart - b.lastStart);
-    return best;
+  open(): void {
+    for (const backend of this.backends) backend.open();
   }
 
   async close(): Promise<void> {

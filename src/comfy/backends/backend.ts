@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BehaviorSubject, finalize, Observable, Subject, type Subscription } from 'rxjs';
+import { finalize, lastValueFrom, Observable, Subject, type Subscription, tap, timeout } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import {
   ComfyClient,
@@ -9,27 +9,93 @@ import {
   type RunRequest,
   type ViewedFile,
 } from '../client/index.js';
+import { ComfyError } from '../comfy.error.js';
+import type { Workflow } from '../workflow/index.js';
+import { blameOf } from './blame.js';
+import {
+  afterFault,
+  afterRest,
+  afterSuccess,
+  type Circuit,
+  type CircuitRules,
+  CIRCUIT_RULES,
+  CLOSED,
+  restOn,
+} from './circuit.js';
+import { RUN_DEADLINES, type RunDeadlines, withDeadlines } from './deadlines.js';
+import type { Experience } from './experience.js';
+import { ModelMemory } from './model-memory.js';
 
-/** A run as the engine asks for it; the backend finds the prompt's id. */
-export type BackendRun = Omit<RunRequest, 'promptId'> & { promptId?: string };
+/** A run as the engine asks for it. */
+export interface BackendRun extends RunRequest {
+  /** The job it is for. */
+  job: string;
+  /** Model files that the workflow loads. */
+  models: readonly string[];
+}
 
-/** One ComfyUI with its slots. */
+export interface BackendRules {
+  /** Prompts it may hold at once: one runs, the others wait there so that the GPU never idles between two. */
+  slots: number;
+  deadlines?: RunDeadlines | undefined;
+  circuit?: CircuitRules | undefined;
+  /** A workflow that it has to run, whenever it is new or was away, before it gets jobs. */
+  warmUp?: Workflow | undefined;
+  client?: ClientLimits | undefined;
+}
+
+/**
+ * `unreachable`: no connection. `checking`: connected, and being examined (what it still runs, the warm-up). `ready`: it
+ * was found in order; whether it gets jobs is then up to its circuit and to the operator, who can drain it.
+ */
+export type BackendPhase = 'unreachable' | 'checking' | 'ready';
+
+/** A run on a backend, as operators see it. */
+export interface BackendRunInfo {
+  job: string;
+  /** When it was given to the backend, and when ComfyUI began with it; milliseconds since the epoch. */
+  givenAt: number;
+  begunAt: number | undefined;
+}
+
+interface OngoingRun extends BackendRunInfo {
+  models: readonly string[];
+  cold: boolean;
+}
+
+export interface BackendFailure {
+  message: string;
+  at: number;
+}
+
+/** One ComfyUI with its slots, and all that decides whether it gets jobs. */
 export class Backend {
   private readonly client: ComfyClient;
-  private readonly connectedSubject = new BehaviorSubject(false);
-  private readonly freedSubject = new Subject<void>();
+  private readonly changes = new Subject<void>();
   private readonly subscription: Subscription;
-  private taken = 0;
-  private started = 0;
+  private readonly memory = new ModelMemory();
+  private readonly runs = new Map<string, OngoingRun>();
+  private currentPhase: BackendPhase = 'unreachable';
+  private currentCircuit: Circuit = CLOSED;
+  private drained = false;
+  private restTimer: NodeJS.Timeout | undefined;
+  /** Counts examinations: one that a lost connection overtook has nothing to say any more. */
+  private examination = 0;
+  private lastGiven = 0;
+  private counts = { succeeded: 0, failed: 0 };
+  private failure: BackendFailure | undefined;
+  private since = Date.now();
 
   constructor(
     readonly address: BackendAddress,
-    /** Prompts it may hold at once: one runs, the others wait there so that the GPU never idles between two. */
-    readonly slots: number,
-    limits?: ClientLimits,
+    private readonly rules: BackendRules,
+    private readonly experience: Experience,
   ) {
-    this.client = new ComfyClient(address, limits);
-    this.subscription = this.client.connected$.subscribe(this.connectedSubject);
+    this.client = new ComfyClient(address, rules.client);
+    this.subscription = this.client.connected$.subscribe((connected) => {
+      if (connected) this.arrive();
+      else this.goAway();
+    });
   }
 
   /** `host:port/base`, for logs and operators. */
@@ -37,48 +103,147 @@ export class Backend {
     return this.address.name;
   }
 
-  /** The current answer first. */
-  get connected$(): Observable<boolean> {
-    return this.connectedSubject;
+  get slots(): number {
+    return this.rules.slots;
   }
 
-  get connected(): boolean {
-    return this.connectedSubject.value;
+  get phase(): BackendPhase {
+    return this.currentPhase;
   }
 
-  /** Emits whenever a slot becomes free. */
-  get freed$(): Observable<void> {
-    return this.freedSubject;
+  /** When the phase began, in ms since the epoch. */
+  get phaseSince(): number {
+    return this.since;
+  }
+
+  get circuit(): Circuit {
+    return this.currentCircuit;
+  }
+
+  get draining(): boolean {
+    return this.drained;
+  }
+
+  /** Emits whenever its phase, its circuit or its free slots have changed. */
+  get changed$(): Observable<void> {
+    return this.changes;
+  }
+
+  /** May it be given jobs, now or as soon as a slot is free? */
+  get usable(): boolean {
+    return this.currentPhase === 'ready' && this.currentCircuit.state !== 'open' && !this.drained;
   }
 
   get busySlots(): number {
-    return this.taken;
+    return this.runs.size;
   }
 
   get freeSlots(): number {
-    return this.connected ? Math.max(0, this.slots - this.taken) : 0;
+    if (!this.usable) return 0;
+    const slots = this.currentCircuit.state === 'half_open' ? 1 : this.rules.slots;
+    return Math.max(0, slots - this.runs.size);
   }
 
-  /** When it last got a prompt, in ms of `performance.now()`; 0 before the first. */
+  /** When it last got a job, in ms of `performance.now()`; 0 before the first. */
   get lastStart(): number {
-    return this.started;
+    return this.lastGiven;
+  }
+
+  /** What it runs and holds now. */
+  get running(): BackendRunInfo[] {
+    return [...this.runs.values()].map(({ job, givenAt, begunAt }) => ({ job, givenAt, begunAt }));
+  }
+
+  /** Models used lately, the newest first. */
+  get models(): { name: string; at: number }[] {
+    return this.memory.lately;
+  }
+
+  /** Jobs that ended well and badly here since the start, whoever was to blame. */
+  get tally(): { succeeded: number; failed: number } {
+    return this.counts;
+  }
+
+  /** The last thing it was blamed for. */
+  get lastFailure(): BackendFailure | undefined {
+    return this.failure;
+  }
+
+  /** Milliseconds until it would be done with what it has, as far as that is known. */
+  get backlogMs(): number {
+    const now = Date.now();
+    let sum = 0;
+    for (const { models, cold, begunAt } of this.runs.values()) {
+      const whole = this.experience.runMs(models) + (cold ? this.experience.loadMs(models) : 0);
+      sum += Math.max(0, whole - (begunAt === undefined ? 0 : now - begunAt));
+    }
+    return sum;
+  }
+
+  /** Milliseconds that loading the models it lacks would take; 0 where it has all. */
+  loadMs(models: readonly string[]): number {
+    const missing = this.memory.missing(models);
+    return missing.length === 0 ? 0 : (this.experience.loadMs(models) * missing.length) / models.length;
+  }
+
+  /** Has it loaded any model? */
+  get isCold(): boolean {
+    return this.memory.isEmpty;
   }
 
   open(): void {
     this.client.open();
   }
 
-  /** `ComfyClient.run` in a slot, which is taken until the prompt is off the server. */
+  /** No more jobs; what it has it may finish. */
+  drain(): void {
+    this.drained = true;
+    this.changes.next();
+  }
+
+  undrain(): void {
+    this.drained = false;
+    this.changes.next();
+  }
+
+  /**
+   * `ComfyClient.run` within the deadlines, in a slot, which is taken until the prompt is off the server.
+   * @throws ComfyError as `runPrompt` does, and `job_timeout` · `job_stalled`
+   */
   run(request: BackendRun): Observable<RunEvent> {
     return new Observable((subscriber) => {
-      const promptId = request.promptId ?? randomUUID();
-      this.taken += 1;
-      this.started = performance.now();
+      const { job, models, promptId } = request;
+      const cold = this.memory.missing(models).length > 0;
+      const run: OngoingRun = { job, models, cold, givenAt: Date.now(), begunAt: undefined };
+      this.memory.use(models, run.givenAt);
+      this.lastGiven = performance.now();
+      this.runs.set(promptId, run);
       return this.client
-        .run({ ...request, promptId })
-        .pipe(finalize(() => void this.release(promptId)))
+        .run(request)
+        .pipe(
+          withDeadlines(this.rules.deadlines ?? RUN_DEADLINES),
+          tap({
+            next: ({ type }) => {
+              if (type === 'started') run.begunAt = Date.now();
+            },
+            error: (error) => {
+              this.counts.failed += 1;
+              this.blame(error);
+            },
+            complete: () => this.credit(run),
+          }),
+          finalize(() => void this.release(promptId)),
+        )
         .subscribe(subscriber);
     });
+  }
+
+  /** A job failed because of this error; if the backend is to blame, its circuit hears of it. */
+  blame(error: unknown): void {
+    const blame = blameOf(error);
+    if (blame === 'none') return;
+    this.failure = { message: messageOf(error), at: Date.now() };
+    this.setCircuit(afterFault(this.currentCircuit, blame === 'severe', Date.now(), this.circuitRules));
   }
 
   /** The bytes of an output. @throws BackendError */
@@ -91,15 +256,109 @@ export class Backend {
     this.client.forget(promptId);
   }
 
+  /** Lets the server forget what it has cached and, if so said, its models. Never rejects: at worst nothing changes. */
+  async free(what: { models: boolean }): Promise<void> {
+    if (what.models) this.memory.clear();
+    await this.client.free(what).catch(() => undefined);
+  }
+
   async close(): Promise<void> {
+    clearTimeout(this.restTimer);
+    this.examination += 1;
     await this.client.close();
     this.subscription.unsubscribe();
-    this.freedSubject.complete();
+    this.changes.complete();
+  }
+
+  private get circuitRules(): CircuitRules {
+    return this.rules.circuit ?? CIRCUIT_RULES;
+  }
+
+  private arrive(): void {
+    this.memory.clear();
+    this.setPhase('checking');
+    // A rest goes on: its end brings the examination.
+    if (this.currentCircuit.state !== 'open' || this.currentCircuit.until <= Date.now()) void this.examine();
+  }
+
+  private goAway(): void {
+    this.examination += 1;
+    this.setPhase('unreachable');
+  }
+
+  /** Is it in order? Settles the phase and the circuit; never rejects. */
+  private async examine(): Promise<void> {
+    this.examination += 1;
+    const { examination } = this;
+    this.setPhase('checking');
+    try {
+      const strays = await this.client.examine((promptId) => this.runs.has(promptId));
+      if (strays > 0) throw new ComfyError('backend_lost', 'A job that was given up does not stop there.');
+      await this.passWarmUp();
+      if (examination !== this.examination) return;
+      this.currentCircuit = afterRest(this.currentCircuit);
+      this.setPhase('ready');
+    } catch (error) {
+      if (examination !== this.examination) return;
+      this.failure = { message: messageOf(error), at: Date.now() };
+      this.setCircuit(restOn(this.currentCircuit, Date.now(), this.circuitRules));
+    }
+  }
+
+  private async passWarmUp(): Promise<void> {
+    const { warmUp, deadlines = RUN_DEADLINES } = this.rules;
+    if (warmUp === undefined) return;
+    const promptId = randomUUID();
+    try {
+      await lastValueFrom(
+        this.client
+          .run({ promptId, workflow: warmUp })
+          .pipe(withDeadlines(deadlines), timeout({ each: deadlines.jobMs })),
+        { defaultValue: undefined },
+      );
+    } catch (error) {
+      throw new ComfyError('backend_lost', `The warm-up failed: ${messageOf(error)}`, { cause: error });
+    } finally {
+      this.client.forget(promptId);
+    }
+  }
+
+  private credit(run: OngoingRun): void {
+    this.counts.succeeded += 1;
+    if (run.begunAt !== undefined) {
+      this.experience.learn(run.models, run.cold, Date.now() - run.begunAt);
+    }
+    this.setCircuit(afterSuccess(this.currentCircuit));
   }
 
   private async release(promptId: string): Promise<void> {
     await this.client.settled(promptId);
-    this.taken -= 1;
-    this.freedSubject.next();
+    this.runs.delete(promptId);
+    this.changes.next();
   }
+
+  private setPhase(phase: BackendPhase): void {
+    if (phase !== this.currentPhase) {
+      this.currentPhase = phase;
+      this.since = Date.now();
+    }
+    this.changes.next();
+  }
+
+  private setCircuit(circuit: Circuit): void {
+    if (circuit === this.currentCircuit) return;
+    this.currentCircuit = circuit;
+    clearTimeout(this.restTimer);
+    if (circuit.state === 'open') {
+      this.restTimer = setTimeout(() => {
+        if (this.currentPhase !== 'unreachable') void this.examine();
+      }, circuit.until - Date.now());
+      this.restTimer.unref();
+    }
+    this.changes.next();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'Unknown error';
 }

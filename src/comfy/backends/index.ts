@@ -1,2 +1,11 @@
-export { Backend, type BackendRun } from './backend.js';
+export {
+  Backend,
+  type BackendFailure,
+  type BackendPhase,
+  type BackendRules,
+  type BackendRun,
+  type BackendRunInfo,
+} from './backend.js';
 export { BackendPool } from './backend-pool.js';
+export { CIRCUIT_RULES, type Circuit, type CircuitRules } from './circuit.js';
+export { RUN_DEADLINES, type RunDeadlines } from './deadlines.js';

@@ -9,7 +9,7 @@ import { CLIENT_LIMITS, ComfyClient, type ClientLimits } from './comfy-client.js
 import type { RunEvent, RunRequest } from './run.types.js';
 
 const LIMITS: ClientLimits = {
-  http: { ...CLIENT_LIMITS.http, answerTimeoutMs: 400 },
+  http: { ...CLIENT_LIMITS.http, answerTimeoutMs: 400, questionTimeoutMs: 400 },
   socket: { ...CLIENT_LIMITS.socket, pingIntervalMs: 100, minBackoffMs: 20, maxBackoffMs: 100 },
   run: {
     silenceMs: 300,

@@ -65,6 +65,28 @@ export class ComfyClient {
     await this.canceller.settled(promptId);
   }
 
+  /**
+   * Asks how the server is, and stops prompts of ours that nobody follows any more: those given up while it could not be
+   * reached.
+   * @param follows by the id that we gave the prompt
+   * @returns how many did not stop
+   * @throws BackendError where it does not answer
+   */
+  async examine(follows: (promptId: string) => boolean): Promise<number> {
+    const strays = await this.strays(follows);
+    if (strays.length === 0) return 0;
+    for (const { promptId, mark } of strays) {
+      if (!this.canceller.isAt(mark)) this.canceller.cancel(mark, Promise.resolve(promptId));
+    }
+    await Promise.all(strays.map(({ mark }) => this.canceller.settled(mark)));
+    return (await this.strays(follows)).length;
+  }
+
+  /** Lets the server forget what it has cached and, if so said, its models; between two prompts. @throws BackendError */
+  free(what: { models: boolean }): Promise<void> {
+    return this.http.free(what);
+  }
+
   /** The bytes of an output. @throws BackendError */
   view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     return this.http.view(file, signal);
@@ -84,5 +106,12 @@ export class ComfyClient {
     this.router.close();
     this.socket.close();
     await this.http.close();
+  }
+
+  private async strays(follows: (promptId: string) => boolean) {
+    const { running, pending } = await this.http.queue();
+    return [...running, ...pending].flatMap(({ ours, promptId, mark }) =>
+      ours && mark !== undefined && !follows(mark) ? [{ promptId, mark }] : [],
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { errors, Pool, type Dispatcher } from 'undici';
 import type { BackendAddress } from '../../config/index.js';
@@ -11,8 +12,10 @@ export interface HttpLimits {
   connections: number;
   /** Milliseconds for a TCP (and TLS) connection. */
   connectTimeoutMs: number;
-  /** Milliseconds until the headers of an answer are there. */
+  /** Milliseconds until the headers of an answer are there, for prompts and files. */
   answerTimeoutMs: number;
+  /** The same for short questions and orders: nothing of theirs takes ComfyUI long, unless it is in trouble. */
+  questionTimeoutMs: number;
   /** Milliseconds of silence in the middle of a body. */
   bodyIdleTimeoutMs: number;
 }
@@ -21,11 +24,15 @@ export const HTTP_LIMITS: HttpLimits = {
   connections: 8,
   connectTimeoutMs: 5_000,
   answerTimeoutMs: 30_000,
+  questionTimeoutMs: 10_000,
   bodyIdleTimeoutMs: 30_000,
 };
 
 /** Our mark in a prompt's `extra_data`, by which a prompt is found whose id an old server replaced (11). */
 export const JOB_MARK = 'comfy_sync_prompt';
+
+/** Beside it, which of us sent it: several gateways may share a ComfyUI, and each looks after its own prompts only. */
+const OWNER_MARK = 'comfy_sync_owner';
 
 export interface PromptToSubmit {
   workflow: Workflow;
@@ -47,6 +54,8 @@ export interface QueuedPrompt {
   promptId: string;
   /** The id we asked for, where the prompt carries our mark. */
   mark: string | undefined;
+  /** Did this client send it? */
+  ours: boolean;
 }
 
 export interface QueueSnapshot {
@@ -72,8 +81,12 @@ export class ComfyHttp {
   private readonly prefix: string;
   private readonly query: string;
   private readonly headers: Record<string, string>;
+  private readonly owner = randomUUID();
 
-  constructor(address: BackendAddress, limits: HttpLimits = HTTP_LIMITS) {
+  constructor(
+    address: BackendAddress,
+    private readonly limits: HttpLimits = HTTP_LIMITS,
+  ) {
     const url = new URL(address.url);
     this.prefix = url.pathname.replace(/\/+$/, '');
     this.query = new URLSearchParams(address.query).toString();
@@ -81,7 +94,6 @@ export class ComfyHttp {
     const options: Pool.Options = {
       connections: limits.connections,
       connect: { timeout: limits.connectTimeoutMs },
-      headersTimeout: limits.answerTimeoutMs,
       bodyTimeout: limits.bodyIdleTimeoutMs,
       keepAliveTimeout: 10_000,
     };
@@ -98,9 +110,9 @@ export class ComfyHttp {
       prompt: prompt.workflow,
       client_id: prompt.clientId,
       prompt_id: prompt.promptId,
-      extra_data: { ...prompt.extraData, [JOB_MARK]: prompt.promptId },
+      extra_data: { ...prompt.extraData, [JOB_MARK]: prompt.promptId, [OWNER_MARK]: this.owner },
     });
-    const answer = await this.request('POST', '/prompt', { body });
+    const answer = await this.request('POST', '/prompt', { body, timeoutMs: this.limits.answerTimeoutMs });
     const json = asRecord(await this.json(answer));
     if (answer.statusCode === 400) {
       const error = asRecord(json?.['error']);
@@ -141,7 +153,10 @@ export class ComfyHttp {
   /** `GET /queue`. */
   async queue(): Promise<QueueSnapshot> {
     const json = asRecord(await this.getJson('/queue'));
-    return { running: readRows(json?.['queue_running']), pending: readRows(json?.['queue_pending']) };
+    return {
+      running: this.readRows(json?.['queue_running']),
+      pending: this.readRows(json?.['queue_pending']),
+    };
   }
 
   /** `POST /queue {delete}`: takes prompts out of the waiting line; a running one is not touched (08). */
@@ -157,6 +172,12 @@ export class ComfyHttp {
   /** `POST /history {delete}`: unknown ids are ignored. */
   async deleteHistory(promptIds: readonly string[]): Promise<void> {
     await this.post('/history', { delete: promptIds });
+  }
+
+  /** `POST /free`: takes effect between two prompts. */
+  async free(what: { models: boolean }): Promise<void> {
+    // Said either way: where only `free_memory` is, the models go as well. It is what empties the node cache.
+    await this.post('/free', { unload_models: what.models, free_memory: true });
   }
 
   /**
@@ -182,6 +203,7 @@ export class ComfyHttp {
     const query = new URLSearchParams({ filename, subfolder, type }).toString();
     const answer = await this.request('GET', `/view?${query}`, {
       pool: this.files,
+      timeoutMs: this.limits.answerTimeoutMs,
       ...(signal ? { signal } : {}),
     });
     if (answer.statusCode !== 200) {
@@ -220,7 +242,7 @@ export class ComfyHttp {
   private async request(
     method: 'GET' | 'POST',
     path: string,
-    options: { body?: string; signal?: AbortSignal; pool?: Pool } = {},
+    options: { body?: string; signal?: AbortSignal; pool?: Pool; timeoutMs?: number } = {},
   ): Promise<Dispatcher.ResponseData> {
     const separator = path.includes('?') ? '&' : '?';
     try {
@@ -230,11 +252,20 @@ export class ComfyHttp {
         headers:
           options.body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
         body: options.body ?? null,
+        headersTimeout: options.timeoutMs ?? this.limits.questionTimeoutMs,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
     } catch (error) {
       throw options.signal?.aborted ? options.signal.reason : asBackendError(error);
     }
+  }
+
+  private readRows(value: unknown): QueuedPrompt[] {
+    return (Array.isArray(value) ? (value as unknown[]) : []).flatMap((row) => {
+      if (!Array.isArray(row) || typeof row[1] !== 'string') return [];
+      const ours = asRecord(row[3])?.[OWNER_MARK] === this.owner;
+      return [{ promptId: row[1], mark: readMark(row[3]), ours }];
+    });
   }
 
   private async json({ body, headers, statusCode }: Dispatcher.ResponseData): Promise<unknown> {
@@ -251,13 +282,6 @@ export class ComfyHttp {
       throw asBackendError(error);
     }
   }
-}
-
-function readRows(value: unknown): QueuedPrompt[] {
-  return (Array.isArray(value) ? (value as unknown[]) : []).flatMap((row) => {
-    if (!Array.isArray(row) || typeof row[1] !== 'string') return [];
-    return [{ promptId: row[1], mark: readMark(row[3]) }];
-  });
 }
 
 function readMark(extraData: unknown): string | undefined {

@@ -8,18 +8,32 @@ const SOCKET_OUTPUT_CLASS = 'SaveImageWebsocket';
 export class OutputLedger {
   private readonly heard = new Set<string>();
   private readonly entered = new Set<string>();
+  private readonly makers = new Set<string>();
+  private cached: readonly string[] = [];
   /** Nodes that must have spoken for the events to be believed. */
   private readonly wanted: readonly string[];
+  private readonly wantsOne: boolean;
 
   constructor(
     private readonly workflow: Workflow,
     outputNode: string | undefined,
   ) {
+    this.wantsOne = outputNode !== undefined;
     this.wanted = outputNode === undefined ? lastNodes(workflow) : [outputNode];
   }
 
   hear(node: string): void {
     this.heard.add(node);
+  }
+
+  /** Nodes that will not run again, because the server still has what they made (02b). */
+  noteCached(nodes: readonly string[]): void {
+    this.cached = nodes;
+  }
+
+  /** Is the wanted node cached without anybody naming what it made? */
+  get lacksCached(): boolean {
+    return this.wantsOne && this.wanted.some((node) => this.cached.includes(node) && !this.makers.has(node));
   }
 
   /** Have all wanted nodes spoken? Nodes cached by an old server do not (02b, reported). */
@@ -34,6 +48,7 @@ export class OutputLedger {
       const key = JSON.stringify([output.node, output.kind, what]);
       if (this.entered.has(key)) return false;
       this.entered.add(key);
+      this.makers.add(output.displayNode);
       return true;
     });
   }

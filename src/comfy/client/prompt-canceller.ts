@@ -5,6 +5,9 @@ import type { ComfyHttp, QueueSnapshot } from './comfy-http.js';
 const LOOK_EVERY_MS = 250;
 const LOOKS = 40;
 
+/** Milliseconds within which an interruption may be the effect of an interrupt of ours. */
+const STRIKE_MS = 10_000;
+
 /**
  * Stops prompts on the server: a pending one leaves the queue, a running one is interrupted, and nothing else is
  * touched. Work goes on in the background; `settled` tells when a prompt is out of the way.
@@ -13,6 +16,7 @@ export class PromptCanceller {
   private readonly underWay = new Map<string, Promise<void>>();
   /** Whether this server has `/api/jobs/{id}/cancel`; asked once. */
   private hasJobCancel: boolean | undefined;
+  private lastInterrupt = -Infinity;
 
   constructor(private readonly http: ComfyHttp) {}
 
@@ -27,6 +31,16 @@ export class PromptCanceller {
       .catch(() => undefined)
       .finally(() => this.underWay.delete(key));
     this.underWay.set(key, work);
+  }
+
+  /** May a prompt that was interrupted just now be one that an interrupt of ours hit instead of another? */
+  get mayHaveStruck(): boolean {
+    return performance.now() - this.lastInterrupt < STRIKE_MS;
+  }
+
+  /** Is something being done about this prompt? */
+  isAt(key: string): boolean {
+    return this.underWay.has(key);
   }
 
   /** Resolves when nothing is being done about this prompt any more. */
@@ -55,6 +69,7 @@ export class PromptCanceller {
       // Once only: an old server stops whatever runs, and by the second time that may be somebody else's (07).
       else if (current !== undefined && !interrupted) {
         interrupted = true;
+        this.lastInterrupt = performance.now();
         await this.http.interrupt(current.promptId);
       }
       await sleep(look === 0 ? 20 : LOOK_EVERY_MS, undefined, { ref: false });

@@ -21,28 +21,49 @@ export function rejectedError(error: unknown): ComfyError {
     const why = error.status === 413 ? 'it is too large for ComfyUI' : 'ComfyUI failed while reading it';
     return new ComfyError('invalid_workflow', `ComfyUI refuses the workflow: ${why}.`, { cause: error });
   }
-  return new ComfyError('no_backend', 'The backend did not take the prompt. Try again.', { cause: error });
+  return new ComfyError('no_backend', 'The backend did not take the prompt. Try again.', {
+    reason: 'refused',
+    cause: error,
+  });
 }
 
-/** A node failed (05a), or the memory did not suffice (05b). */
+/** What a GPU says that needs a restart: every job after this one fails as well, and none of them is to blame. */
+const SICK_GPU =
+  /\b(CUDA|HIP) error\b|device-side assert|illegal memory access|unspecified launch failure|CUBLAS_STATUS_NOT_INITIALIZED/i;
+
+/** A node failed (05a), the memory did not suffice (05b), or the GPU is broken. */
 export function executionError(failure: ExecutionFailure): ComfyError {
   const { node, nodeType, exceptionType, exceptionMessage } = failure;
   const outOfMemory = /OutOfMemory/i.test(exceptionType) || /\bout of memory\b/i.test(exceptionMessage);
+  const sick = !outOfMemory && SICK_GPU.test(exceptionMessage);
   const where = node === '' ? 'A node' : `Node ${node} (${nodeType})`;
   const message = redact(exceptionMessage).trim();
   const details = redact(exceptionType);
-  return new ComfyError(
-    outOfMemory ? 'out_of_memory' : 'node_execution_error',
-    outOfMemory
-      ? `${where} ran out of memory on the backend. Ask for smaller or fewer pictures.`
-      : `${where} failed: ${details}${message === '' ? '' : `: ${message}`}`,
+  const nodeErrors =
     node === ''
       ? {}
       : {
           nodeErrors: {
             [node]: { class_type: nodeType, errors: [{ type: 'execution_error', message, details }] },
           },
-        },
+        };
+  if (outOfMemory) {
+    return new ComfyError(
+      'out_of_memory',
+      `${where} ran out of memory on the backend. Ask for smaller or fewer pictures.`,
+      nodeErrors,
+    );
+  }
+  if (sick) {
+    return new ComfyError('backend_lost', `${where} failed, because the GPU of the backend does.`, {
+      reason: 'sick',
+      ...nodeErrors,
+    });
+  }
+  return new ComfyError(
+    'node_execution_error',
+    `${where} failed: ${details}${message === '' ? '' : `: ${message}`}`,
+    nodeErrors,
   );
 }
 
@@ -51,9 +72,24 @@ export function interruptedError(): ComfyError {
   return new ComfyError('interrupted', 'The job was interrupted on the backend by somebody else.');
 }
 
+/** An old server stops whatever runs (07): this time an order to stop another job of ours hit this one. */
+export function struckError(): ComfyError {
+  return new ComfyError('backend_lost', 'The job was stopped on the backend in place of another one.');
+}
+
 /** Neither in the queue nor in the history: the backend restarted, or somebody deleted the prompt. */
 export function lostError(accepted: boolean, cause?: unknown): ComfyError {
   return accepted
     ? new ComfyError('backend_lost', 'The backend was lost while the job ran.', { cause })
-    : new ComfyError('no_backend', 'The backend was lost before it took the job. Try again.', { cause });
+    : new ComfyError('no_backend', 'The backend was lost before it took the job. Try again.', {
+        reason: 'refused',
+        cause,
+      });
+}
+
+/** The wanted node was cached, and its output is named nowhere. */
+export function unnamedOutputError(): ComfyError {
+  return new ComfyError('backend_lost', 'The backend has the output cached, but does not name it.', {
+    reason: 'output_gone',
+  });
 }

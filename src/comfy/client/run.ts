@@ -7,7 +7,14 @@ import { OutputLedger } from './output-ledger.js';
 import { readNodeOutput, type RunOutput } from './outputs.js';
 import { ProgressMeter } from './progress-meter.js';
 import { type Finding, inquire } from './prompt-inquiry.js';
-import { executionError, interruptedError, lostError, rejectedError } from './run.error.js';
+import {
+  executionError,
+  interruptedError,
+  lostError,
+  rejectedError,
+  struckError,
+  unnamedOutputError,
+} from './run.error.js';
 import type { RunContext, RunEvent, RunRequest } from './run.types.js';
 
 /**
@@ -168,12 +175,14 @@ class PromptRun {
         this.fail(executionError(message.failure));
         break;
       case 'execution_interrupted':
-        this.fail(interruptedError());
+        this.fail(this.interruption());
         break;
       case 'executing':
         if (message.node === null) this.askIn(0);
         break;
       case 'execution_cached':
+        this.ledger.noteCached(message.nodes);
+        break;
       case 'progress_state':
       case 'progress':
         break;
@@ -226,6 +235,7 @@ class PromptRun {
   /** Asks the server how the prompt is; settles it, or waits on. Never rejects. */
   private async ask(): Promise<void> {
     this.asking = true;
+    const askedAt = Date.now();
     try {
       const found = await inquire(this.context.http, this.promptId, this.request.promptId, this.accepted);
       this.unansweredSince = undefined;
@@ -233,7 +243,7 @@ class PromptRun {
     } catch (error) {
       if (this.ended || this.finishing) return;
       this.doubt = true;
-      this.unansweredSince ??= Date.now();
+      this.unansweredSince ??= askedAt;
       if (Date.now() - this.unansweredSince >= this.context.limits.lostAfterMs) this.lose(error);
     } finally {
       this.asking = false;
@@ -262,13 +272,19 @@ class PromptRun {
       case 'error':
         return this.fail(executionError(outcome.failure));
       case 'interrupted':
-        return this.fail(interruptedError());
+        return this.fail(this.interruption());
       case 'success':
         this.begin();
         this.deliver(outcome.outputs);
         if (this.doubt && this.ledger.wantsSocket) return this.lose();
         return this.complete();
     }
+  }
+
+  /** Somebody stopped the prompt; on a server that replaces our ids, and so stops whatever runs, we may have been that. */
+  private interruption(): ComfyError {
+    const old = this.promptId !== this.request.promptId;
+    return old && this.context.canceller.mayHaveStruck ? struckError() : interruptedError();
   }
 
   /** How long the server's books may know nothing of the prompt. */
@@ -281,7 +297,7 @@ class PromptRun {
 
   private lose(cause?: unknown): void {
     // Should the prompt turn up after all, nobody waits for it any more.
-    if (!this.accepted) this.cancel();
+    this.cancel();
     this.fail(lostError(this.accepted, cause));
   }
 
@@ -295,6 +311,7 @@ class PromptRun {
 
   private complete(): void {
     if (this.ended || this.finishing) return;
+    if (this.ledger.lacksCached) return this.fail(unnamedOutputError());
     this.finishing = true;
     clearTimeout(this.timer);
     const finish = () => {

@@ -1,13 +1,38 @@
 import { interval, merge, Subscription } from 'rxjs';
-import type { BackendPool } from '../backends/index.js';
+import type { Backend, BackendPool } from '../backends/index.js';
 import { ComfyError } from '../comfy.error.js';
+import { toFailure } from './failure.js';
 import type { Job } from './job.js';
 import type { JobQueue } from './job-queue.port.js';
-import { type JobRunner, toFailure } from './job-runner.js';
+import type { JobRunner } from './job-runner.js';
+import { type Candidate, choose } from './matching.js';
+
+/** Jobs at the head of the line among which the choice is made. */
+const LOOKAHEAD = 64;
+
+/** Jobs that may be on their way into storage. Where it is slower than the backends, these wait: what is rendered must not pile up. */
+const MAX_STORING = 64;
+
+/** Milliseconds between looks for what no event tells: that a job need not keep away from a backend any more, or wait for it. */
+const LOOK_EVERY_MS = 250;
+
+/** What has happened to a job in the line. */
+interface Standing {
+  /** By backend, until when another one is the better choice; ms of `performance.now()`. */
+  avoided: Map<string, number>;
+  passed: number;
+  heldSince: number | undefined;
+}
+
+interface Waiting extends Candidate {
+  job: Job;
+}
 
 /** Gives waiting jobs to free backends: nothing is handed out before somebody can start on it. */
 export class Dispatcher {
   private readonly subscription = new Subscription();
+  private readonly standings = new WeakMap<Job, Standing>();
+  private handing = false;
 
   constructor(
     private readonly queue: JobQueue,
@@ -18,8 +43,14 @@ export class Dispatcher {
   ) {}
 
   start(): void {
-    this.subscription.add(merge(this.queue.arrivals$, this.pool.capacity$).subscribe(() => this.handOut()));
-    this.subscription.add(interval(500).subscribe(() => this.giveUp()));
+    const occasions$ = merge(this.queue.arrivals$, this.pool.changed$);
+    this.subscription.add(occasions$.subscribe(() => this.handOut()));
+    this.subscription.add(
+      interval(LOOK_EVERY_MS).subscribe(() => {
+        this.giveUp();
+        this.handOut();
+      }),
+    );
   }
 
   stop(): void {
@@ -32,23 +63,65 @@ export class Dispatcher {
   }
 
   private handOut(): void {
-    for (let backend = this.pool.pick(); backend !== undefined; backend = this.pool.pick()) {
-      const job = this.queue.take();
-      if (job === undefined) return;
-      void this.runner.run(job, backend);
+    // What is handed out changes its backend, and that asks for the next one: this loop sees to it.
+    if (this.handing) return;
+    this.handing = true;
+    try {
+      while (this.subscription.closed === false && this.handOutOne());
+    } finally {
+      this.handing = false;
     }
+  }
+
+  /** @returns whether it makes sense to go on */
+  private handOutOne(): boolean {
+    if (this.runner.storing >= MAX_STORING || this.queue.waiting === 0) return false;
+    const seats = this.pool.backends;
+    if (!seats.some(({ freeSlots }) => freeSlots > 0)) return false;
+    const waiting = this.queue.first(LOOKAHEAD).map((job) => this.candidate(job));
+    const { match, passed, held } = choose(waiting, seats);
+    for (const { job } of held) this.standingOf(job).heldSince ??= performance.now();
+    if (passed !== undefined) this.standingOf(passed.job).passed += 1;
+    if (match === undefined) return false;
+    const { job } = match.candidate;
+    if (this.queue.take(job)) void this.work(job, match.seat);
+    return true;
+  }
+
+  private async work(job: Job, backend: Backend): Promise<void> {
+    const verdict = await this.runner.run(job, backend);
+    if (verdict === undefined) return this.handOut();
+    const standing = this.standingOf(job);
+    standing.avoided.set(backend.name, performance.now() + verdict.avoidMs);
+    this.queue.putBack(job);
   }
 
   private giveUp(): void {
     if (!this.hopeless) return;
-    for (let job = this.queue.take(); job !== undefined; job = this.queue.take()) failWithoutBackend(job);
+    for (let jobs = this.queue.first(LOOKAHEAD); jobs.length > 0; jobs = this.queue.first(LOOKAHEAD)) {
+      // Ending takes them out of the line.
+      for (const job of jobs) job.apply({ type: 'failed', at: Date.now(), failure: toFailure(noBackend()) });
+    }
+  }
+
+  private candidate(job: Job): Waiting {
+    const standing = this.standings.get(job);
+    const now = performance.now();
+    return {
+      job,
+      passed: standing?.passed ?? 0,
+      heldMs: standing?.heldSince === undefined ? undefined : now - standing.heldSince,
+      avoids: (backend) => (standing?.avoided.get(backend) ?? 0) > now,
+    };
+  }
+
+  private standingOf(job: Job): Standing {
+    const standing = this.standings.get(job) ?? { avoided: new Map(), passed: 0, heldSince: undefined };
+    this.standings.set(job, standing);
+    return standing;
   }
 }
 
 export function noBackend(): ComfyError {
   return new ComfyError('no_backend', 'No ComfyUI can be reached at the moment. Try again later.');
-}
-
-function failWithoutBackend(job: Job): void {
-  job.apply({ type: 'failed', at: Date.now(), failure: toFailure(noBackend()) });
 }

@@ -3,14 +3,16 @@ import { ComfyError } from '../comfy.error.js';
 import { isFinal } from './job.reducer.js';
 import type { Job } from './job.js';
 import { JobQueue } from './job-queue.port.js';
+import { Line, type Place } from './line.js';
 
 /** Ended jobs remembered, so that a caller who waited too long can still fetch the result. */
 const KEPT_ENDED = 1_000;
 
-/** First come, first served, in the memory of this process; a restart forgets everything. */
+/** The line in the memory of this process; a restart forgets everything. */
 export class InProcessQueue extends JobQueue {
-  /** Insertion order is the order of the line. */
-  private readonly line = new Map<string, Job>();
+  private readonly line = new Line();
+  /** Places of jobs that are being worked on. */
+  private readonly taken = new Map<string, Place>();
   private readonly known = new Map<string, Job>();
   private readonly ended: string[] = [];
   private readonly arrivals = new Subject<void>();
@@ -26,22 +28,29 @@ export class InProcessQueue extends JobQueue {
         `${this.line.size} jobs are waiting already. Try again in a moment.`,
       );
     }
-    this.line.set(job.id, job);
+    this.line.add(job, job.priority, job.caller);
     this.known.set(job.id, job);
     job.ended$.subscribe(() => this.retire(job));
     this.arrivals.next();
   }
 
-  take(): Job | undefined {
-    for (const [id, job] of this.line) {
-      this.line.delete(id);
-      return job;
-    }
-    return undefined;
+  first(count: number): Job[] {
+    return this.line.first(count);
   }
 
-  remove(id: string): boolean {
-    return this.line.delete(id);
+  take(job: Job): boolean {
+    const place = this.line.serve(job.id);
+    if (place === undefined) return false;
+    this.taken.set(job.id, place);
+    return true;
+  }
+
+  putBack(job: Job): void {
+    const place = this.taken.get(job.id);
+    if (place === undefined || isFinal(job.state)) return;
+    this.taken.delete(job.id);
+    this.line.restore(place);
+    this.arrivals.next();
   }
 
   find(id: string): Job | undefined {
@@ -49,12 +58,7 @@ export class InProcessQueue extends JobQueue {
   }
 
   position(id: string): number | undefined {
-    let position = 0;
-    for (const waiting of this.line.keys()) {
-      if (waiting === id) return position;
-      position += 1;
-    }
-    return undefined;
+    return this.line.position(id);
   }
 
   get waiting(): number {
@@ -70,7 +74,8 @@ export class InProcessQueue extends JobQueue {
   }
 
   private retire(job: Job): void {
-    this.line.delete(job.id);
+    this.line.remove(job.id);
+    this.taken.delete(job.id);
     this.ended.push(job.id);
     if (this.ended.length > KEPT_ENDED) {
       const oldest = this.ended.shift();

@@ -3,8 +3,10 @@ export { InProcessQueue } from './in-process.queue.js';
 export { Job, type JobUpdate } from './job.js';
 export { isFinal, reduceJob } from './job.reducer.js';
 export { JobQueue } from './job-queue.port.js';
-export { JobRunner, toFailure } from './job-runner.js';
+export { toFailure } from './failure.js';
+export { JobRunner } from './job-runner.js';
 export type {
+  JobAttempt,
   JobEvent,
   JobFailure,
   JobOutput,

@@ -7,21 +7,24 @@ import type { Job } from './job.js';
  */
 export abstract class JobQueue {
   /**
-   * Puts a job at the end of the line.
+   * Puts a new job in line.
    * @throws ComfyError `queue_full`
    */
   abstract add(job: Job): void;
 
-  /** Takes the first job out of the line. */
-  abstract take(): Job | undefined;
+  /** The first jobs of the line, in the order in which they should be served now. */
+  abstract first(count: number): Job[];
 
-  /** Takes a job out of the line because it ended while waiting. @returns false where it does not wait */
-  abstract remove(id: string): boolean;
+  /** Takes a job out of the line because somebody works on it from now on. @returns false where it does not wait */
+  abstract take(job: Job): boolean;
+
+  /** Puts a job that was taken back to where it was in the line; not bounded, because it had been let in. */
+  abstract putBack(job: Job): void;
 
   /** A job that waits, runs, or ended not long ago. */
   abstract find(id: string): Job | undefined;
 
-  /** How many wait before it, from 0; undefined where it does not wait. Counts, so not for hot paths. */
+  /** How many wait before it, from 0; undefined where it does not wait. An estimate: backends and priorities move others ahead. */
   abstract position(id: string): number | undefined;
 
   /** Jobs waiting. */
@@ -30,6 +33,6 @@ export abstract class JobQueue {
   /** Jobs that have not ended. */
   abstract unfinished(): Job[];
 
-  /** Emits after each `add`. */
+  /** Emits whenever a job is in line that was not. */
   abstract get arrivals$(): Observable<void>;
 }

@@ -1,78 +1,144 @@
+import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { lastValueFrom, takeUntil, tap } from 'rxjs';
-import { StorageError, type Storage } from '../../storage/index.js';
+import type { Storage } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
-import { ComfyError } from '../comfy.error.js';
 import { inJobFolder, jobFolder } from '../workflow/index.js';
+import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
+import { isFinal } from './job.reducer.js';
 import type { JobEvent, JobFailure, JobRequest } from './job.types.js';
-import { OutputKeeper } from './output-keeper.js';
+import { type KeepLimits, OutputKeeper } from './output-keeper.js';
+import { judge, type RetryRules, type Verdict } from './retry-policy.js';
 
 export interface RunnerOptions {
   /** See `inJobFolder`. */
   jobFolders: boolean;
   /** Delete the prompt from ComfyUI's history once its outputs are safe. */
   deleteHistory: boolean;
+  retry: RetryRules;
+  keep: KeepLimits;
 }
 
-/** Takes one job from a backend to its end. */
+/** Makes one try at a job on one backend. */
 export class JobRunner {
   private readonly logger = new Logger(JobRunner.name);
+  private storingNow = 0;
 
   constructor(
     private readonly storage: Storage,
     private readonly options: RunnerOptions,
   ) {}
 
-  /** Never rejects: however it ends, the job says so. */
-  async run(job: Job, backend: Backend): Promise<void> {
+  /** Jobs that are rendered, and whose files are not safe yet. */
+  get storing(): number {
+    return this.storingNow;
+  }
+
+  /**
+   * Never rejects: if the job ends, it says so itself.
+   * @returns what to do where it has not ended; undefined where it has
+   */
+  async run(job: Job, backend: Backend): Promise<(Verdict & { again: true }) | undefined> {
     const { request } = job;
-    if (request === undefined) return;
+    if (request === undefined) return undefined;
     job.apply({ type: 'started', at: Date.now(), backend: backend.name });
+    const attempt = new AbortController();
+    const stop = () => attempt.abort(job.signal.reason);
+    job.signal.addEventListener('abort', stop, { once: true });
+    const keeper = new OutputKeeper(request, backend, this.storage, attempt.signal, this.options.keep);
     try {
-      await this.render(job, request, backend);
+      await this.render(job, request, backend, keeper);
       this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
+      return undefined;
     } catch (error) {
-      // Cancelled, or ended by the shutdown: that was said already.
-      if (job.signal.aborted) return;
-      this.logger.warn(`Job ${job.id} failed on ${backend.name}: ${describe(error)}`);
-      job.apply({ type: 'failed', at: Date.now(), failure: toFailure(error) });
+      const verdict = isFinal(job.state) ? undefined : await this.settle(job, backend, error);
+      if (verdict !== undefined || job.signal.aborted) {
+        // No reply will ever name what this try has stored.
+        attempt.abort(error);
+        void keeper.discard();
+      }
+      if (verdict !== undefined) {
+        job.apply({
+          type: 'retried',
+          attempt: { backend: backend.name, at: Date.now(), failure: toFailure(error) },
+        });
+      }
+      return verdict;
+    } finally {
+      job.signal.removeEventListener('abort', stop);
     }
   }
 
-  private async render(job: Job, request: JobRequest, backend: Backend): Promise<void> {
-    // Ours is a UUID too, and one name for the same thing is easier to follow through the logs.
-    let promptId = job.id;
-    const keeper = new OutputKeeper(request, backend, this.storage, job.signal);
+  private async render(job: Job, request: JobRequest, backend: Backend, keeper: OutputKeeper): Promise<void> {
+    // Ours is a UUID too, and one name for the same thing is easier to follow through the logs. But an id runs once
+    // only: what is left of an earlier try must not be taken for this one (11b).
+    const attempt = job.state.attempts.length + 1;
+    const promptId = attempt === 1 ? job.id : randomUUID();
+    let serverId = promptId;
     const workflow = this.options.jobFolders
-      ? inJobFolder(request.workflow, jobFolder(job.id, new Date()))
+      ? inJobFolder(request.workflow, jobFolder(job.id, attempt, new Date()))
       : request.workflow;
+    let rendered = false;
     try {
       await lastValueFrom(
-        backend.run({ promptId, workflow, outputNode: request.outputNode }).pipe(
-          tap((event) => {
-            if (event.type === 'accepted') promptId = event.promptId;
-            if (event.type === 'output') keeper.take(event.output);
-            const jobEvent = toJobEvent(event);
-            if (jobEvent !== undefined) job.apply(jobEvent);
-          }),
-          takeUntil(job.ended$),
-        ),
+        backend
+          .run({ promptId, workflow, outputNode: request.outputNode, job: job.id, models: job.models })
+          .pipe(
+            tap((event) => {
+              if (event.type === 'accepted') serverId = event.promptId;
+              if (event.type === 'output') keeper.take(event.output);
+              const jobEvent = toJobEvent(event);
+              if (jobEvent !== undefined) job.apply(jobEvent);
+            }),
+            takeUntil(job.ended$),
+          ),
         { defaultValue: undefined },
       );
       job.signal.throwIfAborted();
+      rendered = true;
+      this.storingNow += 1;
       job.apply({ type: 'rendered', at: Date.now() });
       const outputs = await keeper.finish();
       job.signal.throwIfAborted();
       job.apply({ type: 'succeeded', at: Date.now(), outputs });
     } catch (error) {
-      if (job.signal.aborted) await keeper.discard();
+      // What fails while it runs, the backend has seen itself.
+      if (rendered) backend.blame(error);
       throw error;
     } finally {
-      if (this.options.deleteHistory) backend.forget(promptId);
+      if (rendered) this.storingNow -= 1;
+      if (this.options.deleteHistory) backend.forget(serverId);
     }
   }
+
+  /** Ends the job, or says that it is tried again. */
+  private async settle(
+    job: Job,
+    backend: Backend,
+    error: unknown,
+  ): Promise<(Verdict & { again: true }) | undefined> {
+    const { attempts } = job.state;
+    const verdict = judge(error, attempts, this.options.retry);
+    const what = `Job ${job.id}: try ${attempts.length + 1} failed on ${backend.name}: ${describeError(error)}`;
+    if (!verdict.again) {
+      this.logger.warn(what);
+      job.apply({
+        type: 'failed',
+        at: Date.now(),
+        failure: withCount(toFailure(error), attempts.length + 1),
+      });
+      return undefined;
+    }
+    this.logger.warn(`${what}; it is run again`);
+    if (verdict.free !== undefined) await backend.free({ models: verdict.free === 'models' });
+    return isFinal(job.state) ? undefined : verdict;
+  }
+}
+
+function withCount(failure: JobFailure, tries: number): JobFailure {
+  return tries === 1 ? failure : { ...failure, message: `${failure.message} It was tried ${tries} times.` };
 }
 
 function toJobEvent(event: RunEvent): JobEvent | undefined {
@@ -87,29 +153,4 @@ function toJobEvent(event: RunEvent): JobEvent | undefined {
     case 'output':
       return undefined;
   }
-}
-
-/** What the caller may know of an error. */
-export function toFailure(error: unknown): JobFailure {
-  if (error instanceof ComfyError) {
-    const retryable =
-      error.code === 'no_backend' || error.code === 'backend_lost' || error.code === 'shutting_down';
-    const { code, message, nodeErrors } = error;
-    return { code, message, retryable, ...(nodeErrors === undefined ? {} : { nodeErrors }) };
-  }
-  if (error instanceof StorageError) {
-    return { code: error.code, message: error.message, retryable: error.retryable };
-  }
-  return { code: 'storage_error', message: 'The result could not be stored.', retryable: false };
-}
-
-/** For the log: our own words, and the cause's, which may name addresses. */
-function describe(error: unknown): string {
-  if (error instanceof StorageError) {
-    return `${error.code} (${error.reason}) ${error.message} ${JSON.stringify(error.diagnosis)}`;
-  }
-  if (!(error instanceof ComfyError))
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const cause = error.cause instanceof Error ? `; ${error.cause.message}` : '';
-  return `${error.code} ${error.message}${cause}`;
 }

@@ -1,7 +1,7 @@
-import type { JobEvent, JobState } from './job.types.js';
+import type { JobAttempt, JobEvent, JobState } from './job.types.js';
 
 export function initialState(id: string, created: number): JobState {
-  return { id, status: 'queued', times: { created }, outputs: [] };
+  return { id, status: 'queued', times: { created }, attempts: [], outputs: [] };
 }
 
 /** Has the job ended, one way or another? */
@@ -28,6 +28,8 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
       return { ...state, preview: event.preview };
     case 'rendered':
       return { ...state, status: 'storing', times: { ...state.times, rendered: event.at } };
+    case 'retried':
+      return retried(state, event.attempt);
     case 'succeeded':
       return { ...ended(state, event.at), status: 'succeeded', outputs: event.outputs };
     case 'failed':
@@ -35,6 +37,11 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
     case 'cancelled':
       return { ...ended(state, event.at), status: 'cancelled' };
   }
+}
+
+/** As when it was new, but for what it has been through. */
+function retried({ id, times, attempts }: JobState, attempt: JobAttempt): JobState {
+  return { ...initialState(id, times.created), attempts: [...attempts, attempt] };
 }
 
 function ended(state: JobState, at: number): JobState {

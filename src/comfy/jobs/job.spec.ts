@@ -5,7 +5,7 @@ import { initialState, isFinal, reduceJob } from './job.reducer.js';
 import { Job } from './job.js';
 import type { JobEvent, JobOutput, JobState } from './job.types.js';
 
-const request = { workflow: { '1': { class_type: 'A' } }, outputNode: '1' };
+const request = { workflow: { '1': { class_type: 'A' } }, outputNode: '1', priority: 0, caller: '' };
 const job = (id: string) => new Job(id, request, 1);
 const failed: JobEvent = {
   type: 'failed',
@@ -29,7 +29,29 @@ describe('reduceJob', () => {
       status: 'succeeded',
       backend: 'gpu',
       times: { created: 1, started: 2, rendered: 5, finished: 6 },
+      attempts: [],
       outputs: [output],
+    });
+  });
+
+  it('starts again after a try that came to nothing, and remembers it', () => {
+    const attempt = {
+      backend: 'gpu',
+      at: 4,
+      failure: { code: 'backend_lost', message: 'lost', retryable: true },
+    } as const;
+    const state = fold(
+      { type: 'started', at: 2, backend: 'gpu' },
+      { type: 'accepted', nodeErrors: { '9': { class_type: 'A', errors: [] } } },
+      { type: 'rendered', at: 3 },
+      { type: 'retried', attempt },
+    );
+    expect(state).toEqual({
+      id: 'j',
+      status: 'queued',
+      times: { created: 1 },
+      attempts: [attempt],
+      outputs: [],
     });
   });
 
@@ -90,16 +112,42 @@ describe('InProcessQueue', () => {
     const queue = new InProcessQueue(2);
     let arrivals = 0;
     queue.arrivals$.subscribe(() => (arrivals += 1));
-    queue.add(job('a'));
-    queue.add(job('b'));
+    const [a, b] = [job('a'), job('b')];
+    queue.add(a);
+    queue.add(b);
     expect(queue.position('b')).toBe(1);
     expect(() => queue.add(job('c'))).toThrow(ComfyError);
-    expect(queue.take()?.id).toBe('a');
+    expect(queue.first(1)).toEqual([a]);
+    expect(queue.take(a)).toBe(true);
+    expect(queue.take(a)).toBe(false);
     expect(queue.position('a')).toBeUndefined();
     expect(queue.position('b')).toBe(0);
     expect(queue.waiting).toBe(1);
-    expect(queue.unfinished().map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(queue.unfinished()).toEqual([a, b]);
     expect(arrivals).toBe(2);
+  });
+
+  it('puts a job back to where it was, however long the line is', () => {
+    const queue = new InProcessQueue(2);
+    const [a, b, c] = [job('a'), job('b'), job('c')];
+    queue.add(a);
+    queue.add(b);
+    queue.take(a);
+    queue.add(c);
+    queue.putBack(a);
+    expect(queue.first(9)).toEqual([a, b, c]);
+    queue.putBack(a);
+    expect(queue.waiting).toBe(3);
+  });
+
+  it('does not put back what has ended', () => {
+    const queue = new InProcessQueue(2);
+    const a = job('a');
+    queue.add(a);
+    queue.take(a);
+    a.apply({ type: 'cancelled', at: 2 });
+    queue.putBack(a);
+    expect(queue.waiting).toBe(0);
   });
 
   it('lets go of a job that ends while it waits, and remembers how', () => {
@@ -107,7 +155,7 @@ describe('InProcessQueue', () => {
     const waiting = job('a');
     queue.add(waiting);
     waiting.apply({ type: 'cancelled', at: 2 });
-    expect(queue.take()).toBeUndefined();
+    expect(queue.first(1)).toEqual([]);
     expect(queue.find('a')?.state.status).toBe('cancelled');
   });
 

@@ -1,5 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 import { initialState, isFinal, reduceJob } from './job.reducer.js';
+import { modelsOf } from '../workflow/index.js';
 import type { JobEvent, JobRequest, JobState } from './job.types.js';
 
 /** A job's state, and the event that led to it; the first a watcher gets is the state alone. */
@@ -14,6 +15,10 @@ export class Job {
   private readonly updates = new Subject<JobUpdate>();
   private readonly end = new Subject<void>();
   private readonly abort = new AbortController();
+  /** Model files that the workflow loads. */
+  readonly models: readonly string[];
+  readonly priority: number;
+  readonly caller: string;
   private pending: JobRequest | undefined;
   private watching = 0;
 
@@ -24,6 +29,9 @@ export class Job {
     now: number,
   ) {
     this.pending = request;
+    this.models = modelsOf(request.workflow);
+    this.priority = request.priority;
+    this.caller = request.caller;
     this.current = initialState(id, now);
   }
 

@@ -8,6 +8,10 @@ export interface JobRequest {
   workflow: Workflow;
   /** Id of the node whose files are wanted; without it, see `chooseOutputNode`. */
   outputNode: string | undefined;
+  /** −100 to 100; higher goes first. */
+  priority: number;
+  /** Who asks, for fair turns; any text. */
+  caller: string;
 }
 
 /** A file of the output node, safe in storage. */
@@ -41,6 +45,15 @@ export interface JobTimes {
   finished?: number;
 }
 
+/** One try at a job that did not lead to its result. */
+export interface JobAttempt {
+  /** Name of the backend. */
+  backend: string;
+  /** Milliseconds since the epoch at which it was given up. */
+  at: number;
+  failure: JobFailure;
+}
+
 export interface JobPreview {
   node: string;
   mime: string;
@@ -54,6 +67,8 @@ export interface JobState {
   times: JobTimes;
   /** Name of the backend, for operators. */
   backend?: string;
+  /** Tries that came to nothing before the current one, the oldest first. */
+  attempts: readonly JobAttempt[];
   progress?: RunProgress;
   /** The newest preview; gone when the job ends. */
   preview?: JobPreview;
@@ -71,6 +86,8 @@ export type JobEvent =
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }
   | { type: 'rendered'; at: number }
+  /** Given up on its backend, and in line again. */
+  | { type: 'retried'; attempt: JobAttempt }
   | { type: 'succeeded'; at: number; outputs: readonly JobOutput[] }
   | { type: 'failed'; at: number; failure: JobFailure }
   | { type: 'cancelled'; at: number };

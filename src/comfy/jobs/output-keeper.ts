@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import type { Storage } from '../../storage/index.js';
+import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import { asBackendError, BackendError, type RunOutput } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
@@ -8,6 +9,17 @@ import type { JobOutput, JobRequest } from './job.types.js';
 
 /** Files of one job on their way from the backend into storage at the same time. */
 const FILES_AT_ONCE = 4;
+
+export interface KeepLimits {
+  /** Milliseconds for which a file is asked for again while its backend does not hand it out. */
+  fetchRetryMs: number;
+  /** Milliseconds for which a file is written again while the storage does not take it. */
+  storeRetryMs: number;
+}
+
+/** First and longest pause between two tries at a file, in milliseconds; it doubles, and is jittered. */
+const MIN_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 5_000;
 
 /** An output that is a file or can become one. */
 type FileOutput = Exclude<RunOutput, { form: 'text' }>;
@@ -26,6 +38,7 @@ export class OutputKeeper {
     private readonly backend: Backend,
     private readonly storage: Storage,
     private readonly signal: AbortSignal,
+    private readonly limits: KeepLimits,
   ) {}
 
   /** An output the run has announced. Texts have no file. */
@@ -50,7 +63,7 @@ export class OutputKeeper {
     });
   }
 
-  /** Takes back what was stored for a job that was cancelled: no reply will ever name it. */
+  /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
   async discard(): Promise<void> {
     const results = await Promise.all(this.keeping);
     const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -75,14 +88,51 @@ export class OutputKeeper {
   }
 
   private async keep(output: FileOutput): Promise<JobOutput> {
-    this.signal.throwIfAborted();
-    const { signal } = this;
-    const stored =
-      output.form === 'memory'
-        ? await this.storage.put({ body: output.bytes, size: output.bytes.length, signal })
-        : await this.fetch(output);
+    const stored = await this.persist(output);
     const { url, expiresAt } = await this.storage.link(stored);
     return { ...stored, node: output.displayNode, place: placeOf(output), url, expiresAt };
+  }
+
+  /**
+   * What is rendered is not thrown away: while its backend is back in a moment, or the storage may be, it is tried again.
+   * @throws ComfyError `backend_lost`; StorageError
+   */
+  private async persist(output: FileOutput): Promise<StoredFile> {
+    const { signal } = this;
+    const since = performance.now();
+    for (let pause = MIN_PAUSE_MS; ; pause = Math.min(MAX_PAUSE_MS, pause * 2)) {
+      signal.throwIfAborted();
+      try {
+        return output.form === 'memory'
+          ? await this.storage.put({ body: output.bytes, size: output.bytes.length, signal })
+          : await this.fetch(output);
+      } catch (error) {
+        signal.throwIfAborted();
+        const wait = pause * (0.5 + Math.random() / 2);
+        if (performance.now() - since + wait > this.patienceWith(error)) {
+          throw error instanceof BackendError ? fetchError(error) : error;
+        }
+        // Aborted while it waits: the loop's first line throws the reason.
+        await delay(wait, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Milliseconds for which a file is tried again after this error. */
+  private patienceWith(error: unknown): number {
+    if (error instanceof BackendError) return isRefusal(error) ? 0 : this.limits.fetchRetryMs;
+    if (!(error instanceof StorageError)) return 0;
+    switch (error.reason) {
+      case 'full':
+      case 'read_only':
+        return this.limits.storeRetryMs;
+      case 'integrity':
+        // Fewer or more bytes came than were announced.
+        return error.retryable ? this.limits.storeRetryMs : 0;
+      default:
+        // What passes at the bucket, the storage itself has tried again.
+        return 0;
+    }
   }
 
   private async fetch({ file }: FileOutput & { form: 'file' }) {
@@ -97,7 +147,7 @@ export class OutputKeeper {
       return await this.storage.put({ fetch, filename: file.filename, signal });
     } catch (error) {
       signal.throwIfAborted();
-      if (error === sourceError || error instanceof BackendError) throw fetchError(asBackendError(error));
+      if (error === sourceError) throw asBackendError(error);
       throw error;
     }
   }
@@ -108,12 +158,25 @@ function placeOf(output: FileOutput): OutputPlace {
   return output.file.type === 'temp' || output.file.type === 'input' ? output.file.type : 'output';
 }
 
+/** It is there and answers, and will answer the same again (18). */
+function isRefusal({ status }: BackendError): boolean {
+  return status === 400 || status === 403 || status === 404;
+}
+
 function fetchError(error: BackendError): ComfyError {
-  const message =
-    error.status === 404
-      ? 'ComfyUI names a file that is not on its disk any more. Run the workflow again.'
-      : 'The backend was lost while its files were fetched.';
-  return new ComfyError('backend_lost', message, { cause: error });
+  if (isRefusal(error) && error.status !== 404) {
+    return new ComfyError(
+      'no_output',
+      'ComfyUI does not hand out the file that the node made. Choose another filename_prefix, without "..".',
+      { cause: error },
+    );
+  }
+  return error.status === 404
+    ? new ComfyError('backend_lost', 'ComfyUI names a file that is not on its disk any more.', {
+        reason: 'output_gone',
+        cause: error,
+      })
+    : new ComfyError('backend_lost', 'The backend was lost while its files were fetched.', { cause: error });
 }
 
 function noOutput(node: string | undefined): ComfyError {

@@ -19,10 +19,11 @@ export function inJobFolder(workflow: Workflow, folder: string): Workflow {
 }
 
 /**
- * The folder of a job in ComfyUI's output folder: `sync/<yyyymmdd>/<2 hex>/<job id>`. The day lets an operator clean up
+ * The folder of a job in ComfyUI's output folder: `sync/<yyyymmdd>/<2 hex>/<job id>`, with `-2` for a second try and so
+ * on: what is left of an earlier one must not be mistaken for it. The day lets an operator clean up
  * by age; the two hex digits keep any one folder below a few thousand entries.
  */
-export function jobFolder(jobId: string, now: Date): string {
+export function jobFolder(jobId: string, attempt: number, now: Date): string {
   const day = now.toISOString().slice(0, 10).replaceAll('-', '');
-  return `sync/${day}/${jobId.slice(-2)}/${jobId}`;
+  return `sync/${day}/${jobId.slice(-2)}/${jobId}${attempt === 1 ? '' : `-${attempt}`}`;
 }

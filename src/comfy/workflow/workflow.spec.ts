@@ -81,9 +81,10 @@ describe('inJobFolder', () => {
   });
 
   it('spreads jobs over days and 256 folders', () => {
-    expect(jobFolder('0b6f7a1e-0000-4000-8000-0000000000ab', new Date('2026-11-23T23:59:59Z'))).toBe(
-      'sync/20261123/ab/0b6f7a1e-0000-4000-8000-0000000000ab',
-    );
+    const id = '0b6f7a1e-0000-4000-8000-0000000000ab';
+    const now = new Date('2026-11-23T23:59:59Z');
+    expect(jobFolder(id, 1, now)).toBe(`sync/20261123/ab/${id}`);
+    expect(jobFolder(id, 3, now)).toBe(`sync/20261123/ab/${id}-3`);
   });
 });
 

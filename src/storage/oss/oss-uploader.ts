@@ -22,6 +22,8 @@ export interface UploaderOptions {
   /** Uploads at a time; never more than there are connections, because waiting for one counts as a failure. */
   concurrency: number;
   retry: RetryPolicy;
+  /** For how long an upload is tried again beyond the policy's count, in ms. */
+  retryForMs: number;
   cacheControl: string;
 }
 
@@ -48,7 +50,9 @@ export class OssUploader {
     { signal, onRetry }: Pick<RetryContext, 'signal' | 'onRetry'>,
   ): Promise<void> {
     const attemptMs = this.timeFor(file.size);
-    const context: RetryContext = { policy: this.options.retry, deadlineMs: 2 * attemptMs, signal, onRetry };
+    const { retry: policy, retryForMs: patienceMs } = this.options;
+    const deadlineMs = Math.max(2 * attemptMs, patienceMs);
+    const context: RetryContext = { policy, deadlineMs, patienceMs, signal, onRetry };
     await this.slots.run(
       () => retrying(() => this.attempt(path, file, name, attemptMs, signal), context),
       signal,

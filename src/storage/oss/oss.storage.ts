@@ -34,6 +34,8 @@ export interface OssParts {
   linkTtlSeconds: number;
   /** @default RETRY_POLICY */
   retry?: RetryPolicy;
+  /** For how long uploads are tried again beyond the policy's count, in ms. @default 0 */
+  retryForMs?: number;
   /** Connections to use instead of own ones, e.g. with another name resolution. Closed on shutdown. */
   agents?: OssAgents;
 }
@@ -67,7 +69,7 @@ export class OssStorage extends Storage implements BucketFiles {
   ) {
     super();
     const { maxSockets = 16, timeoutMs = 60_000, signatureVersion = 'v4' } = options;
-    const { retry = RETRY_POLICY, linkTtlSeconds } = parts;
+    const { retry = RETRY_POLICY, retryForMs = 0, linkTtlSeconds } = parts;
     this.mode = options.urlMode ?? 'auto';
     this.basePath = (options.basePath ?? '').replace(/^\/+|\/+$/g, '').replace(/.$/, '$&/');
     this.delivery = this.mode === 'proxy' ? 'stream' : 'redirect';
@@ -82,6 +84,7 @@ export class OssStorage extends Storage implements BucketFiles {
       timeoutMs,
       concurrency: maxSockets,
       retry,
+      retryForMs,
       cacheControl: `${this.mode === 'public' ? 'public' : 'private'}, max-age=31536000, immutable`,
     });
     this.publicBase = `${options.publicBaseUrl?.replace(/\/+$/, '') ?? bucketUrl(facing, options.bucket)}/`;

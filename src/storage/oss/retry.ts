@@ -16,6 +16,8 @@ export interface RetryContext {
   policy: RetryPolicy;
   /** Milliseconds after which no new attempt begins. */
   deadlineMs: number;
+  /** Milliseconds within which attempts go on beyond the policy's count. @default 0 */
+  patienceMs?: number;
   signal?: AbortSignal | undefined;
   onRetry?: (error: StorageError, attempt: number) => void;
 }
@@ -26,8 +28,8 @@ export interface RetryContext {
  * @throws StorageError of the last attempt; the signal's reason
  */
 export async function retrying<T>(attempt: () => Promise<T>, context: RetryContext): Promise<T> {
-  const { policy, signal } = context;
-  const deadline = performance.now() + context.deadlineMs;
+  const { policy, signal, patienceMs = 0 } = context;
+  const start = performance.now();
   for (let count = 1; ; count++) {
     signal?.throwIfAborted();
     try {
@@ -36,8 +38,10 @@ export async function retrying<T>(attempt: () => Promise<T>, context: RetryConte
       signal?.throwIfAborted();
       const error = fromOssError(cause);
       const pause = Math.random() * Math.min(policy.capMs, policy.baseMs * 2 ** (count - 1));
-      const attempts = error.reason === 'integrity' ? 2 : policy.attempts;
-      if (!error.retryable || count >= attempts || performance.now() + pause > deadline) throw error;
+      const elapsed = performance.now() - start + pause;
+      const enough =
+        error.reason === 'integrity' ? count >= 2 : count >= policy.attempts && elapsed > patienceMs;
+      if (!error.retryable || enough || elapsed > context.deadlineMs) throw error;
       context.onRetry?.(error, count);
       // Aborted while it waits: the loop's first line throws the reason.
       await delay(pause, undefined, { signal: signal ?? undefined }).catch(() => undefined);

@@ -10,8 +10,17 @@ import { readSettings, type Settings } from '../../../src/config/index.js';
 /** Short, so that tests of trouble end in moments. */
 export const FAST: Partial<ComfyOptions> = {
   noBackendAfterMs: 700,
+  avoidMs: 20,
+  shutdownGraceMs: 0,
+  storeRetryMs: 2_000,
+  circuit: { faultsToOpen: 3, minRestMs: 100, maxRestMs: 500 },
   limits: {
-    http: { ...CLIENT_LIMITS.http, answerTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000 },
+    http: {
+      ...CLIENT_LIMITS.http,
+      answerTimeoutMs: 1_000,
+      questionTimeoutMs: 1_000,
+      bodyIdleTimeoutMs: 1_000,
+    },
     socket: { ...CLIENT_LIMITS.socket, pingIntervalMs: 200, minBackoffMs: 20, maxBackoffMs: 100 },
     run: {
       silenceMs: 500,
@@ -63,6 +72,7 @@ export interface Reply {
     expires_at: string | null;
   }[];
   timings: Record<string, number>;
+  attempts: number;
   node_errors?: Record<string, unknown>;
 }
 

@@ -22,7 +22,7 @@ export class Service {
     const output: string[] = [];
     const child = run(
       folder,
-      { PORT: '0', HOST: '127.0.0.1', ENABLE_OSS: 'false', MIN_FREE_MB: '0', ...env },
+      { PORT: '0', HOST: '127.0.0.1', ENABLE_OSS: 'false', MIN_FREE_MB: '0', SHUTDOWN_GRACE_S: '1', ...env },
       output,
     );
     for (let waited = 0; waited < 20_000; waited += 20) {
@@ -53,6 +53,10 @@ export class Service {
   get peakMiB(): number {
     const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
   }
 
   /** SIGTERM, and how it ended. */

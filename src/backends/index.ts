@@ -1,0 +1,1 @@
+export { BackendsModule } from './backends.module.js';

@@ -1,0 +1,64 @@
+import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
+import type { RunEvent } from '../client/index.js';
+import { ComfyError } from '../comfy.error.js';
+
+export interface RunDeadlines {
+  /** Milliseconds that a run may take, from the moment ComfyUI begins with it; and that it may wait there to begin. */
+  jobMs: number;
+  /** Milliseconds that a run may show no progress after it has begun. */
+  stallMs: number;
+}
+
+export const RUN_DEADLINES: RunDeadlines = { jobMs: 3_600_000, stallMs: 600_000 };
+
+/**
+ * Ends a run that takes too long: the source is unsubscribed, which stops it on the server. Time that a prompt waits in
+ * ComfyUI behind another one does not count as its own.
+ * @throws ComfyError `job_timeout` · `job_stalled`
+ */
+export function withDeadlines({ jobMs, stallMs }: RunDeadlines): MonoTypeOperatorFunction<RunEvent> {
+  return (source) =>
+    new Observable((subscriber) => {
+      let total: NodeJS.Timeout | undefined;
+      let stall: NodeJS.Timeout | undefined;
+      const fail = (code: 'job_timeout' | 'job_stalled', message: string) => {
+        subscription.unsubscribe();
+        subscriber.error(new ComfyError(code, message));
+      };
+      const expectSigns = () => {
+        clearTimeout(stall);
+        stall = setTimeout(
+          () => fail('job_stalled', `The job showed no progress for ${seconds(stallMs)} (JOB_STALL_S).`),
+          stallMs,
+        );
+      };
+      // Before the source: a run can end while it is subscribed to.
+      subscriber.add(() => {
+        clearTimeout(total);
+        clearTimeout(stall);
+      });
+      stall = setTimeout(
+        () => fail('job_stalled', `The backend did not begin with the job within ${seconds(jobMs)}.`),
+        jobMs,
+      );
+      const subscription = source.subscribe({
+        next: (event) => {
+          if (event.type === 'started') {
+            total = setTimeout(
+              () => fail('job_timeout', `The job took longer than ${seconds(jobMs)} (JOB_TIMEOUT_S).`),
+              jobMs,
+            );
+          }
+          if (total !== undefined) expectSigns();
+          subscriber.next(event);
+        },
+        error: (error) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      });
+      return subscription;
+    });
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
+}

@@ -1,0 +1,134 @@
+import type { Job } from './job.js';
+
+/** Every so many-th job that leaves is the one that has waited longest, whatever its priority: nobody waits for ever. */
+const OLDEST_EVERY = 8;
+
+/** A job's place in the line. */
+export interface Place {
+  readonly job: Job;
+  readonly priority: number;
+  /** Start tag of the fair queue: the jobs of one caller are a turn apart. */
+  readonly turn: number;
+  /** Order of arrival. */
+  readonly arrival: number;
+}
+
+/** Callers of one priority, and whose turn it is. */
+interface Turns {
+  /** Turn of the job that left last. */
+  now: number;
+  /** By caller, the turn of its next job. */
+  next: Map<string, number>;
+}
+
+/** Callers remembered for each priority beyond those who wait. */
+const CALLERS = 1_000;
+
+/**
+ * The order in which jobs wait: by priority, then callers in turn, then first come, first served. Turns are those of
+ * start-time fair queueing (Goyal, Vin, Cheng 1996): a caller with a thousand jobs waits a turn for each, and somebody
+ * who comes with one is next.
+ */
+export class Line {
+  /** In order. */
+  private readonly places: Place[] = [];
+  private readonly byId = new Map<string, Place>();
+  private readonly turns = new Map<number, Turns>();
+  private arrivals = 0;
+  private departures = 0;
+
+  get size(): number {
+    return this.places.length;
+  }
+
+  /** @param priority −100 to 100, higher first @param caller whose turn it takes */
+  add(job: Job, priority: number, caller: string): void {
+    const turns = this.turnsOf(priority);
+    const turn = Math.max(turns.now, turns.next.get(caller) ?? 0);
+    turns.next.set(caller, turn + 1);
+    this.arrivals += 1;
+    this.insert({ job, priority, turn, arrival: this.arrivals });
+  }
+
+  /** Puts a job that left back to where it was. */
+  restore(place: Place): void {
+    this.insert(place);
+  }
+
+  /** Takes a job out. @returns its place, for `restore` */
+  remove(id: string): Place | undefined {
+    const place = this.byId.get(id);
+    if (place === undefined) return undefined;
+    this.byId.delete(id);
+    this.places.splice(this.indexOf(place), 1);
+    return place;
+  }
+
+  /** A job leaves because it is served, which moves the turns on. @returns its place, for `restore` */
+  serve(id: string): Place | undefined {
+    const place = this.remove(id);
+    if (place === undefined) return undefined;
+    this.departures += 1;
+    const turns = this.turnsOf(place.priority);
+    turns.now = Math.max(turns.now, place.turn);
+    if (turns.next.size > CALLERS) {
+      for (const [caller, next] of turns.next) if (next <= turns.now) turns.next.delete(caller);
+    }
+    if (this.places.length === 0) this.turns.clear();
+    return place;
+  }
+
+  /** The first `count` jobs, in the order in which they should be served now. */
+  first(count: number): Job[] {
+    const jobs = this.places.slice(0, count).map(({ job }) => job);
+    if (this.departures % OLDEST_EVERY !== OLDEST_EVERY - 1) return jobs;
+    const oldest = this.oldest();
+    return oldest === undefined || oldest === jobs[0]
+      ? jobs
+      : [oldest, ...jobs.filter((job) => job !== oldest)];
+  }
+
+  /** Jobs before this one, from 0; undefined where it does not wait. */
+  position(id: string): number | undefined {
+    const place = this.byId.get(id);
+    return place === undefined ? undefined : this.indexOf(place);
+  }
+
+  private oldest(): Job | undefined {
+    let oldest: Place | undefined;
+    for (const place of this.places) {
+      if (oldest === undefined || place.arrival < oldest.arrival) oldest = place;
+    }
+    return oldest?.job;
+  }
+
+  private insert(place: Place): void {
+    this.places.splice(this.indexOf(place), 0, place);
+    this.byId.set(place.job.id, place);
+  }
+
+  /** Where it is, or where it belongs. */
+  private indexOf(place: Place): number {
+    let low = 0;
+    let high = this.places.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.places[middle];
+      if (other !== undefined && isBefore(other, place)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private turnsOf(priority: number): Turns {
+    const turns = this.turns.get(priority) ?? { now: 0, next: new Map<string, number>() };
+    this.turns.set(priority, turns);
+    return turns;
+  }
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
+  if (a.turn !== b.turn) return a.turn < b.turn;
+  return a.arrival < b.arrival;
+}

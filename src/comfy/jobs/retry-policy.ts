@@ -1,0 +1,46 @@
+import { ComfyError } from '../comfy.error.js';
+import type { JobAttempt } from './job.types.js';
+
+export interface RetryRules {
+  /** Tries at a job altogether. */
+  maxAttempts: number;
+  /** Milliseconds that a job keeps away from a backend it was lost on; doubles from one try to the next. */
+  avoidMs: number;
+}
+
+/** What becomes of a job whose try failed. */
+export type Verdict =
+  | { again: false }
+  | {
+      again: true;
+      /** Milliseconds for which another backend, if any is there, is the better choice. */
+      avoidMs: number;
+      /** What its backend has to let go of first. */
+      free?: 'cache' | 'models';
+    };
+
+const GIVE_UP: Verdict = { again: false };
+
+/**
+ * The one place that decides about another try. What fails by the job's own doing fails again wherever it runs; what fails
+ * by the backend's does not; and a memory that was full may suffice once it is emptied, which is tried once.
+ * @param earlier tries at this job before the one that failed now
+ */
+export function judge(error: unknown, earlier: readonly JobAttempt[], rules: RetryRules): Verdict {
+  if (!(error instanceof ComfyError) || earlier.length + 1 >= rules.maxAttempts) return GIVE_UP;
+  switch (error.code) {
+    case 'no_backend':
+    case 'job_stalled':
+      return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+    case 'backend_lost':
+      // Another backend knows nothing of the cache entry, and this one will know nothing of it either.
+      if (error.reason === 'output_gone') return { again: true, avoidMs: 0, free: 'cache' };
+      return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+    case 'out_of_memory':
+      return earlier.some(({ failure }) => failure.code === 'out_of_memory')
+        ? GIVE_UP
+        : { again: true, avoidMs: 0, free: 'models' };
+    default:
+      return GIVE_UP;
+  }
+}

@@ -1,0 +1,19 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { ApiHeaderOptions } from '@nestjs/swagger';
+import type { Request } from 'express';
+
+const MAX_LENGTH = 128;
+
+export const CALLER_HEADER: ApiHeaderOptions = {
+  name: 'Caller-Id',
+  required: false,
+  description:
+    'Who asks, e.g. a tenant or a user: callers of one priority get their turns in turn, however many jobs each has. Without it the IP address counts',
+  schema: { type: 'string', maxLength: MAX_LENGTH },
+};
+
+/** Who asks, for fair turns: what the `Caller-Id` header says, else the address that the request came from. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  const request = context.switchToHttp().getRequest<Request>();
+  return request.header('Caller-Id')?.slice(0, MAX_LENGTH) ?? request.ip ?? '';
+});
