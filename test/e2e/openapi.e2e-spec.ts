@@ -54,6 +54,8 @@ const JOB: ProblemCode[] = [
   'out_of_memory',
   'interrupted',
   'backend_lost',
+  'job_timeout',
+  'job_stalled',
   'storage_error',
   'no_backend',
   'shutting_down',
@@ -82,6 +84,9 @@ const CODES: Record<string, ProblemCode[]> = {
     'internal_error',
     'storage_error',
   ],
+  listBackends: ['unauthorized'],
+  drainBackend: ['unauthorized', 'not_found'],
+  undrainBackend: ['unauthorized', 'not_found'],
   getLiveness: [],
   getReadiness: [],
 };

@@ -577,7 +577,7 @@ describe('wrong requests', () => {
 
   beforeAll(async () => {
     comfy = await ComfyStandin.start({ zeroWork: true });
-    gateway = await Gateway.start(comfy.url, { env: { MAX_BODY_MB: '1' } });
+    gateway = await Gateway.start(comfy.url, { env: { MAX_BODY_MB: '1', ADMIN_TOKEN: 'nobody knows it' } });
   });
   afterAll(async () => {
     const line = [...byStatus]

@@ -100,7 +100,8 @@ export class OutputKeeper {
   private async persist(output: FileOutput): Promise<StoredFile> {
     const { signal } = this;
     const since = performance.now();
-    for (let pause = MIN_PAUSE_MS; ; pause = Math.min(MAX_PAUSE_MS, pause * 2)) {
+    let pause = MIN_PAUSE_MS;
+    for (let tries = 1; ; tries += 1) {
       signal.throwIfAborted();
       try {
         return output.form === 'memory'
@@ -109,7 +110,10 @@ export class OutputKeeper {
       } catch (error) {
         signal.throwIfAborted();
         const wait = pause * (0.5 + Math.random() / 2);
-        if (performance.now() - since + wait > this.patienceWith(error)) {
+        pause = Math.min(MAX_PAUSE_MS, pause * 2);
+        const patience = this.patienceWith(error);
+        // One that hangs uses up all patience by itself, and deserves a second try all the same.
+        if (patience === 0 || (tries > 1 && performance.now() - since + wait > patience)) {
           throw error instanceof BackendError ? fetchError(error) : error;
         }
         // Aborted while it waits: the loop's first line throws the reason.

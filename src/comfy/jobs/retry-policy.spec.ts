@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { StorageError } from '../../storage/index.js';
+import { ComfyError, type ComfyErrorCode } from '../comfy.error.js';
+import type { JobAttempt } from './job.types.js';
+import { judge } from './retry-policy.js';
+
+const RULES = { maxAttempts: 3, avoidMs: 100 };
+const tried = (code: ComfyErrorCode): JobAttempt => ({
+  backend: 'gpu',
+  at: 1,
+  failure: { code, message: '', retryable: true },
+});
+const error = (code: ComfyErrorCode, reason?: 'output_gone' | 'sick' | 'refused') =>
+  new ComfyError(code, '', reason === undefined ? {} : { reason });
+
+describe('judge', () => {
+  it.each<ComfyErrorCode>(['no_backend', 'backend_lost', 'job_stalled'])('%s: again, elsewhere', (code) => {
+    expect(judge(error(code), [], RULES)).toEqual({ again: true, avoidMs: 100 });
+    expect(judge(error(code), [tried(code)], RULES)).toEqual({ again: true, avoidMs: 200 });
+    expect(judge(error(code), [tried(code), tried(code)], RULES)).toEqual({ again: false });
+  });
+
+  it.each<ComfyErrorCode>([
+    'invalid_workflow',
+    'workflow_format_ui',
+    'output_node_not_found',
+    'no_output',
+    'queue_full',
+    'node_execution_error',
+    'interrupted',
+    'cancelled',
+    'job_timeout',
+    'shutting_down',
+  ])('%s: not again', (code) => {
+    expect(judge(error(code), [], RULES)).toEqual({ again: false });
+  });
+
+  it('a cached output that is gone: again, without the cache', () => {
+    expect(judge(error('backend_lost', 'output_gone'), [], RULES)).toEqual({
+      again: true,
+      avoidMs: 0,
+      free: 'cache',
+    });
+  });
+
+  it('out of memory: once more, with the memory emptied', () => {
+    expect(judge(error('out_of_memory'), [tried('backend_lost')], RULES)).toEqual({
+      again: true,
+      avoidMs: 0,
+      free: 'models',
+    });
+    expect(judge(error('out_of_memory'), [tried('out_of_memory')], RULES)).toEqual({ again: false });
+  });
+
+  it('what storage says, and what nobody expected: not again', () => {
+    expect(judge(new StorageError('storage_error', 'unavailable', '', true), [], RULES)).toEqual({
+      again: false,
+    });
+    expect(judge(new TypeError('oops'), [], RULES)).toEqual({ again: false });
+  });
+});
