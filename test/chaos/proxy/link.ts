@@ -53,7 +53,9 @@ export class Link {
   cut(): void {
     for (const pipe of this.pipes) pipe.close();
     for (const socket of this.sockets) {
-      if (socket.connecting) socket.destroy();
+      // Node loses a socket for good whose end is on its way out and that is reset then.
+      const ending = socket.writableEnded && !socket.writableFinished;
+      if (socket.connecting || ending) socket.destroy();
       else socket.resetAndDestroy();
     }
   }
