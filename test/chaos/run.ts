@@ -25,7 +25,7 @@ const runLimitMs = (jobs: number) => 600_000 + jobs * 500;
 export interface RunResult {
   tally: Tally;
   renders: Renders;
-  faults: number;
+  faults: { begun: number; dropped: number };
   lives: number;
   seconds: number;
   baseline: Holdings | undefined;
@@ -67,15 +67,17 @@ export async function run(
     await arena.heal();
     say('  everything is healed; waiting for it to come to rest');
     const rest = await comeToRest(arena, calls.baseline);
-    const { orphans, stale } = await temporaryFiles(arena.outputFolder, arena.service.pid);
+    const { orphans } = await temporaryFiles(arena.outputFolder, arena.service.pid);
     const last = await lastOrders(arena, options.seed, CALL_LIMIT_MS);
     const executed = arena.backends.flatMap(({ standin }) => standin.executed);
     const renders = countRenders(executed, calls.tally.right);
+    for (const title of renders.unseen)
+      arena.log.write(`${title} was rendered by nobody, as far as was seen`);
     for (const [title, count] of renders.repeated) arena.log.write(`${title} was rendered ${count} times`);
     return {
       tally: calls.tally,
       renders,
-      faults: director.count,
+      faults: { begun: director.count, dropped: calls.dropped },
       lives: arena.service.lives,
       seconds: (Date.now() - started) / 1_000,
       baseline: calls.baseline,
@@ -85,7 +87,6 @@ export async function run(
       complaints: [
         ...rest.complaints,
         ...last.complaints,
-        ...(stale > 0 ? [`.tmp: ${stale} leftovers older than an hour`] : []),
         ...arena.service.deaths.map(({ code, signal }) => `the service ended by itself: ${code ?? signal}`),
       ],
     };
@@ -102,6 +103,8 @@ class Calls {
   readonly tally = new Tally();
   /** The service after the warm-up. */
   baseline: Holdings | undefined;
+  /** Faults that found no free target in time. */
+  dropped = 0;
   private readonly caller: Caller;
   private readonly judge: Judge;
   private begun = 0;
@@ -148,6 +151,7 @@ class Calls {
         this.begun += 1;
         const plan = planJob(this.options.seed, this.begun);
         this.director.advance(this.begun);
+        if (this.begun === this.options.jobs) this.dropped = this.director.lastCall();
         const verdict = await this.one(plan);
         this.tally.add(plan, verdict);
         if (verdict.is !== 'right' && verdict.is !== 'asked for')

@@ -1,5 +1,8 @@
 import { type BucketFault, lasting } from './fault.js';
 
+/** There is one bucket for all: while it is in trouble, nothing else is. Milliseconds. */
+const LONGEST_MS = 12_000;
+
 /** What happens between the service and its bucket. Uploads only, where the bucket itself fails: callers fetch from it too. */
 export const BUCKET_FAULTS: readonly BucketFault[] = [
   {
@@ -13,7 +16,7 @@ export const BUCKET_FAULTS: readonly BucketFault[] = [
     name: 'bucket hangs',
     async run({ server, proxy }, context) {
       server.faults.add({ kind: 'hang' }, { times: context.dice.between(1, 2), method: 'PUT' });
-      await context.pause(lasting(context));
+      await context.pause(lasting(context, LONGEST_MS));
       server.faults.clear();
       // A minute is how long the service would wait.
       if (context.quick) proxy.cut();
@@ -37,7 +40,7 @@ export const BUCKET_FAULTS: readonly BucketFault[] = [
     async run({ proxy }, context) {
       proxy.refuse();
       proxy.cut();
-      await context.pause(lasting(context));
+      await context.pause(lasting(context, LONGEST_MS));
       await proxy.heal();
     },
   },
@@ -46,7 +49,7 @@ export const BUCKET_FAULTS: readonly BucketFault[] = [
     async run({ proxy }, context) {
       proxy.swallow();
       proxy.blackHole();
-      await context.pause(lasting(context));
+      await context.pause(lasting(context, LONGEST_MS));
       await proxy.heal();
     },
   },
@@ -54,7 +57,7 @@ export const BUCKET_FAULTS: readonly BucketFault[] = [
     name: 'bucket is slow',
     async run({ proxy }, context) {
       proxy.disturb({ latencyMs: 100, jitterMs: 300, bytesPerSecond: 200_000 });
-      await context.pause(lasting(context));
+      await context.pause(lasting(context, LONGEST_MS));
       await proxy.heal();
     },
   },

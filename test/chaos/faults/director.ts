@@ -3,6 +3,9 @@ import { Dice } from '../dice.js';
 import type { FaultContext } from './fault.js';
 import type { PlannedFault } from './schedule.js';
 
+/** Milliseconds that each fault has its target to itself at least: so that jobs meet it before the next one comes. */
+const HOLD_MS = 500;
+
 /** Milliseconds that the service stays away after a SIGKILL, as where something starts it again. */
 const SERVICE_DOWN_MS = 300;
 
@@ -51,10 +54,14 @@ export class Director {
     this.beginDue();
   }
 
+  /** No more jobs will come: what has not begun yet would meet nobody. @returns how many faults that are */
+  lastCall(): number {
+    return this.due.splice(0).length + this.later.splice(0).length;
+  }
+
   /** Ends what is under way, begins nothing any more, and waits until all of it is over. */
   async stop(): Promise<void> {
-    this.due.length = 0;
-    this.later.length = 0;
+    this.lastCall();
     this.end.abort();
     while (this.running.size > 0) await Promise.all([...this.running.values()].map(({ ended }) => ended));
   }
@@ -86,7 +93,7 @@ export class Director {
     const where = typeof target === 'number' ? ` on ${this.arena.backends[target]?.name}` : '';
     const what = `fault ${fault.number}: ${nameOf(fault)}${where}`;
     this.arena.log.write(what);
-    const ended = this.carryOut(fault, target)
+    const ended = Promise.all([this.carryOut(fault, target), this.pause(HOLD_MS)])
       .then(() => this.arena.log.write(`${what}, over`))
       .catch((error: unknown) => {
         this.arena.log.write(`${what}, failed: ${String(error)}`);

@@ -23,8 +23,11 @@ export interface BucketFault {
   run: (bucket: Bucket, context: FaultContext) => Promise<void>;
 }
 
-/** Milliseconds that something lasts: moments mostly, and now and then longer than the service's own limits. */
-export function lasting({ dice, quick }: FaultContext): number {
+/**
+ * Milliseconds that something lasts: moments mostly, and now and then longer than the service's own limits.
+ * @param longestMs of the long ones
+ */
+export function lasting({ dice, quick }: FaultContext, longestMs = 35_000): number {
   if (quick) return dice.between(500, 2_000);
-  return dice.chance(0.85) ? dice.between(500, 4_000) : dice.between(8_000, 35_000);
+  return dice.chance(0.85) ? dice.between(500, 4_000) : dice.between(8_000, longestMs);
 }

@@ -23,9 +23,9 @@ export type Expected =
   | { code: string };
 
 const KINDS = {
-  colour: 38,
+  colour: 28,
   'two colours': 12,
-  slow: 14,
+  slow: 24,
   bytes: 10,
   websocket: 12,
   raise: 7,

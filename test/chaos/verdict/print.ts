@@ -7,15 +7,23 @@ const SHOWN = 10;
 
 /** The verdict, for people. */
 export function toText(result: RunResult): string {
-  const { tally, renders, rest, last, files, complaints } = result;
+  const { tally, faults, renders, rest, last, files, complaints } = result;
   const rows: [what: string, count: number, more: string][] = [
-    ['sent', tally.sent, `${result.seconds.toFixed(0)} s, ${result.faults} faults`],
+    [
+      'sent',
+      tally.sent,
+      `${result.seconds.toFixed(0)} s, ${faults.begun} faults, ${faults.dropped} more had no room`,
+    ],
     ['right bytes', tally.right.size, ''],
     ['error that the job asked for', sum(tally.askedFor), byCode(tally.askedFor)],
     ['error for want of luck', sum(tally.unlucky), byCode(tally.unlucky)],
     ['hung up by us', tally.hungUp, ''],
     ['service killed', tally.killed, `in ${result.lives} lives of the service`],
-    ['rendered twice', renders.repeated.size, `of the right ones; ${renders.all} prompts ran to success`],
+    [
+      'rendered twice',
+      renders.repeated.size,
+      `of the right ones, and ${renders.unseen.length} never seen; ${renders.all} prompts ran to success`,
+    ],
     ['WRONG', tally.wrong.length, ''],
     ['HUNG', tally.hung.length, ''],
     ['LEAKS', complaints.length, ''],
@@ -31,6 +39,7 @@ export function toText(result: RunResult): string {
     `  service after the warm-up: ${held(result.baseline)}`,
     `  service at rest:           ${held(rest.holdings)}`,
     `  output folder: ${files.kept} files; .tmp: ${files.orphans} half-written by lives that were killed`,
+    `  stand-ins: ${rest.history} entries left in their histories`,
     `  SIGTERM: ended in ${last.ms} ms; its callers got: ${last.answers}`,
     ...section('WRONG', tally.wrong),
     ...section('HUNG', tally.hung),

@@ -6,8 +6,8 @@ export interface Renders {
   all: number;
   /** Titles of answered jobs that did more than once, and how often. */
   repeated: Map<string, number>;
-  /** Jobs that were answered with bytes, and nobody rendered them: impossible. */
-  never: string[];
+  /** Titles of answered jobs that nobody was seen to render: it was in the last moment of a stand-in. */
+  unseen: string[];
 }
 
 /** @param answered titles of jobs that were answered with the right bytes */
@@ -20,5 +20,5 @@ export function countRenders(executed: readonly Execution[], answered: ReadonlyS
     if (title !== undefined) counts.set(title, (counts.get(title) ?? 0) + 1);
   }
   const repeated = new Map([...counts].filter(([title, count]) => count > 1 && answered.has(title)));
-  return { all, repeated, never: [...answered].filter((title) => !counts.has(title)) };
+  return { all, repeated, unseen: [...answered].filter((title) => !counts.has(title)) };
 }
