@@ -159,8 +159,12 @@ const COMFYUI_FAULTS: readonly BackendFault[] = [
   {
     name: 'fail route',
     outage: false,
-    run: ({ standin }, { dice }) =>
-      standin.fault('failNext', dice.pick(ROUTES), dice.pick([500, 502, 503]), '', dice.between(1, 3)),
+    run({ standin }, { dice }) {
+      const route = dice.pick(ROUTES);
+      // 500 is what ComfyUI says to a workflow that it cannot read.
+      const statuses = route === 'POST /prompt' ? [502, 503, 504] : [500, 502, 503, 504];
+      return standin.fault('failNext', route, dice.pick(statuses), '', dice.between(1, 3));
+    },
   },
   {
     name: 'reset route',

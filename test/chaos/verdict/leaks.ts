@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arena } from '../arena.js';
 import { type Holdings, holdingsOf } from '../processes/proc.js';
 
-/** Milliseconds until everything has to be idle: the longest time that a kept connection or a question may last. */
-const IDLE_LIMIT_MS = 45_000;
+/** Milliseconds until everything has to be idle: the service waits a minute for an answer of the bucket. */
+const IDLE_LIMIT_MS = 75_000;
 
 /** Connections that the service keeps to one ComfyUI: a WebSocket, eight for questions, eight for files. */
 const KEPT_PER_BACKEND = 17;
@@ -22,20 +22,27 @@ export interface Rest {
   holdings: Holdings | undefined;
   /** Entries in the stand-ins' histories that nobody deleted. */
   history: number;
+  /** How long it took to come to rest. */
+  seconds: number;
   complaints: string[];
 }
 
 /** Waits until nothing is under way any more, and says what still is. @param baseline after the warm-up */
 export async function comeToRest(arena: Arena, baseline: Holdings | undefined): Promise<Rest> {
-  const deadline = Date.now() + IDLE_LIMIT_MS;
+  const started = Date.now();
+  let told = '';
   for (;;) {
-    const rest = await look(arena, baseline);
-    if (rest.complaints.length === 0 || Date.now() > deadline) return rest;
+    const found = await look(arena, baseline);
+    const waited = Date.now() - started;
+    if (found.complaints.length === 0 || waited > IDLE_LIMIT_MS) return { ...found, seconds: waited / 1_000 };
+    const tell = found.complaints.join('; ');
+    if (tell !== told) arena.log.write(`not at rest: ${tell}`);
+    told = tell;
     await sleep(500);
   }
 }
 
-async function look(arena: Arena, baseline: Holdings | undefined): Promise<Rest> {
+async function look(arena: Arena, baseline: Holdings | undefined): Promise<Omit<Rest, 'seconds'>> {
   const { service, backends, port } = arena;
   const complaints: string[] = [];
   const expect = (what: string, found: number | undefined, wanted: number) => {

@@ -37,7 +37,7 @@ export function toText(result: RunResult): string {
     ...table,
     '',
     `  service after the warm-up: ${held(result.baseline)}`,
-    `  service at rest:           ${held(rest.holdings)}`,
+    `  service at rest:           ${held(rest.holdings)}, after ${rest.seconds.toFixed(0)} s`,
     `  output folder: ${files.kept} files; .tmp: ${files.orphans} half-written by lives that were killed`,
     `  stand-ins: ${rest.history} entries left in their histories`,
     `  SIGTERM: ended in ${last.ms} ms; its callers got: ${last.answers}`,
