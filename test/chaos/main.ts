@@ -38,8 +38,9 @@ async function chaos(options: ChaosOptions): Promise<void> {
     );
     console.log(`${result.tally.passed} passed, ${result.tally.failed} failed`);
   } catch (error) {
-    await closing(arena, true, options);
-    throw error;
+    await closing(arena, !stop.aborted, options);
+    if (!stop.aborted) throw error;
+    console.log('stopped');
   } finally {
     if (failed) process.exitCode = 1;
   }

@@ -34,11 +34,25 @@ export async function comeToRest(arena: Arena, baseline: Holdings | undefined): 
   for (;;) {
     const found = await look(arena, baseline);
     const waited = Date.now() - started;
-    if (found.complaints.length === 0 || waited > IDLE_LIMIT_MS) return { ...found, seconds: waited / 1_000 };
+    if (found.complaints.length === 0) return { ...found, seconds: waited / 1_000 };
+    if (waited > IDLE_LIMIT_MS) {
+      logUnanswered(arena);
+      return { ...found, seconds: waited / 1_000 };
+    }
     const tell = found.complaints.join('; ');
     if (tell !== told) arena.log.write(`not at rest: ${tell}`);
     told = tell;
     await sleep(500);
+  }
+}
+
+/** What the bucket has not answered: most of it because it was told not to. */
+function logUnanswered({ bucket, log }: Arena): void {
+  for (const { method, key, bytes, headers, aborted, status, at } of bucket.server.seen) {
+    const seconds = ((performance.now() - at) / 1_000).toFixed(0);
+    const length = headers['content-length'] ?? 'unknown';
+    if (status === 0 && !aborted)
+      log.write(`bucket, unanswered for ${seconds} s: ${method} ${key}, ${bytes} of ${length} bytes`);
   }
 }
 
