@@ -84,6 +84,13 @@ module.exports = {
       from: { path: '^test/(comfyui|oss)/', pathNot: '\\.spec(-helper)?\\.ts$' },
       to: { path: '^src/|ali-oss' },
     },
+    {
+      name: 'chaos-judges-from-outside',
+      comment: 'What it shared with the service could be wrong in both.',
+      severity: 'error',
+      from: { path: '^test/chaos/' },
+      to: { path: '^src/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

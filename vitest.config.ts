@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/{comfyui,oss}/**/*.spec.ts'] } },
+      { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/{comfyui,oss,chaos}/**/*.spec.ts'] } },
       {
         test: {
           name: 'e2e',

@@ -1,0 +1,13 @@
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** Fires on the first Ctrl+C or SIGTERM; the second ends the process at once. */
+export function whenAskedToStop(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort(new Error('asked to stop'));
+    });
+  }
+  return controller.signal;
+}
