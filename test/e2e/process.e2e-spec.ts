@@ -49,7 +49,7 @@ describe('the service as a process', () => {
       await expect.poll(() => comfy.queue.running.length).toBe(1);
       const queued = post(service.url, { workflow_data: slow({ steps: 60 }) });
       await expect
-        .poll(async () => (await (await fetch(`${service.url}/api/backends`)).json()) as unknown)
+        .poll(async () => (await fetch(`${service.url}/api/backends`)).json())
         .toMatchObject({ waiting: 1 });
       const end = service.stop();
       expect((await queued).status).toBe(503);

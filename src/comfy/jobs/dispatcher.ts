@@ -67,7 +67,7 @@ export class Dispatcher {
     if (this.handing) return;
     this.handing = true;
     try {
-      while (this.subscription.closed === false && this.handOutOne());
+      while (!this.subscription.closed && this.handOutOne());
     } finally {
       this.handing = false;
     }

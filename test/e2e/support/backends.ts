@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/no-standalone-expect -- these are the steps of tests */
 import sharp from 'sharp';
 import { expect } from 'vitest';
 import { ComfyService } from '../../../src/comfy/index.js';
