@@ -3,13 +3,21 @@ import { HELP, readOptions } from './options.js';
 import { toText } from './report/print.js';
 import type { Report } from './report/report.js';
 import { agedFolder } from './scenarios/aged-folder.js';
+import { dispatch } from './scenarios/dispatch/dispatch.js';
 import { largeFiles } from './scenarios/large-files.js';
 import { latency } from './scenarios/latency.js';
 import type { Scenario } from './scenarios/scenario.js';
 import { throughput } from './scenarios/throughput.js';
 import { waitingCallers } from './scenarios/waiting-callers.js';
 
-const SCENARIOS: readonly Scenario[] = [latency, throughput, largeFiles, waitingCallers, agedFolder];
+const SCENARIOS: readonly Scenario[] = [
+  latency,
+  throughput,
+  largeFiles,
+  waitingCallers,
+  agedFolder,
+  dispatch,
+];
 
 try {
   const options = readOptions(process.argv.slice(2));

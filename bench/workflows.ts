@@ -37,3 +37,31 @@ export function blocker(): Graph {
     [OUTPUT_NODE]: { class_type: 'SaveImage', inputs: { ...output?.inputs, images: ['2', 0] } },
   };
 }
+
+/**
+ * A small picture drawn with this checkpoint, from text. `salt` is the cfg: nothing is the same as in the job before, so
+ * that no cache answers, and the stand-in paints the same picture all the same.
+ */
+export function textToImage(checkpoint: string, salt: number): Graph {
+  const sampling = { seed: 1, steps: 1, cfg: 1 + salt / 1_000, denoise: 1 };
+  return {
+    '3': {
+      class_type: 'KSampler',
+      inputs: {
+        ...sampling,
+        sampler_name: 'euler',
+        scheduler: 'normal',
+        model: ['4', 0],
+        positive: ['6', 0],
+        negative: ['7', 0],
+        latent_image: ['5', 0],
+      },
+    },
+    '4': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
+    '5': { class_type: 'EmptyLatentImage', inputs: { width: 64, height: 64, batch_size: 1 } },
+    '6': { class_type: 'CLIPTextEncode', inputs: { text: 'a red fox', clip: ['4', 1] } },
+    '7': { class_type: 'CLIPTextEncode', inputs: { text: '', clip: ['4', 1] } },
+    '8': { class_type: 'VAEDecode', inputs: { samples: ['3', 0], vae: ['4', 2] } },
+    [OUTPUT_NODE]: { class_type: 'SaveImage', inputs: { images: ['8', 0], filename_prefix: 'bench' } },
+  };
+}

@@ -21,11 +21,11 @@ export interface Readiness {
 export class Service {
   private constructor(
     readonly url: string,
-    private readonly pid: number,
+    readonly pid: number,
     readonly close: () => Promise<void>,
   ) {}
 
-  /** Starts it and waits until it has connected to ComfyUI. */
+  /** Starts it and waits until it has connected to all of `comfyuiUrl`, which may be several with commas between them. */
   static async start(comfyuiUrl: string, env: Record<string, string> = {}): Promise<Service> {
     const folder = await mkdtemp(join(tmpdir(), 'comfy-sync-bench-'));
     const port = String(await freePort());
@@ -47,8 +47,9 @@ export class Service {
       await endChild(child);
       await rm(folder, { recursive: true, force: true });
     });
+    const wanted = comfyuiUrl.split(',').length;
     const deadline = Date.now() + START_LIMIT_MS;
-    while (((await service.readiness())?.connected ?? 0) === 0) {
+    while (((await service.readiness())?.connected ?? 0) < wanted) {
       if (Date.now() > deadline || child.exitCode !== null) {
         await service.close();
         throw new Error('the service did not start');

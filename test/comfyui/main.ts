@@ -8,7 +8,8 @@ const HELP = `A ComfyUI stand-in: speaks ComfyUI's HTTP and WebSocket API and ne
   --legacy               speak as ComfyUI 0.3.11 instead of 0.3.64
   --latency 0            ms that every step of KSampler takes
   --node-latency 0       ms that every node takes besides
-  --model-load 0         ms that loading a checkpoint takes the first time
+  --model-load 0         ms that loading a checkpoint takes
+  --models-in-memory N   checkpoints that fit, the least recently used one is dropped; all of them without
   --zero-work            keep encoded pictures in memory, for benchmarks
   --base-path ''         answer below this path only
   --token 'name: value'  ask for this header
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     latency: { type: 'string', default: '0' },
     'node-latency': { type: 'string', default: '0' },
     'model-load': { type: 'string', default: '0' },
+    'models-in-memory': { type: 'string', default: 'Infinity' },
     'zero-work': { type: 'boolean', default: false },
     'base-path': { type: 'string', default: '' },
     token: { type: 'string' },
@@ -48,6 +50,7 @@ else {
     stepDelayMs: Number(values.latency),
     nodeDelayMs: Number(values['node-latency']),
     modelLoadMs: Number(values['model-load']),
+    modelsInMemory: Number(values['models-in-memory']),
     basePath: values['base-path'],
     ...(values.token === undefined ? {} : { token: headerOf(values.token) }),
     ...(values.data === undefined ? {} : { dataDir: values.data }),

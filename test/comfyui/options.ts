@@ -12,8 +12,10 @@ export interface StandinOptions {
   nodeDelayMs?: number;
   /** Extra ms for every step of KSampler. @default 0 */
   stepDelayMs?: number;
-  /** Extra ms for CheckpointLoaderSimple while its model is not in memory (19a: twenty seconds). @default 0 */
+  /** Extra ms for a node that needs a checkpoint while it is not in memory (19a: twenty seconds). @default 0 */
   modelLoadMs?: number;
+  /** Checkpoints that fit into memory; the least recently used one is dropped for another. Not in any recording. @default Infinity */
+  modelsInMemory?: number;
   /** Ms between `execution_success` and the history entry, which `executing {node: null}` follows (24). @default 0 */
   historyDelayMs?: number;
   /** Ms by which the reply to `POST /prompt` trails the queueing; the run starts at once. @default 0, legacy 2 (old 05a, 08, 13: events before the reply) */
@@ -49,6 +51,7 @@ export function resolveOptions(options: StandinOptions): ResolvedOptions {
     nodeDelayMs: 0,
     stepDelayMs: 0,
     modelLoadMs: 0,
+    modelsInMemory: Infinity,
     historyDelayMs: 0,
     replyDelayMs: legacy ? 2 : 0,
     listingCostPerFileUs: 0,

@@ -256,6 +256,40 @@ describe('options', () => {
     }
   });
 
+  it('loads a model again that was dropped for another, even where its loader is cached', async () => {
+    const checkpoints = ['a', 'b', 'c'];
+    const comfy = await ComfyStandin.start({ modelsInMemory: 2, modelLoadMs: 60, checkpoints });
+    const client = await SpecClient.connect(comfy);
+    let seed = 0;
+    const draw = async (ckpt_name: string) => {
+      const before = comfy.modelLoads;
+      const graph = textToImage('a red fox', ++seed, 64, 1);
+      await client.run({ ...graph, '4': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name } } });
+      const { startedAt = 0, endedAt = 0 } = comfy.executed.at(-1) ?? {};
+      const loads = comfy.modelLoads - before;
+      if (loads > 0) expect(endedAt - startedAt).toBeGreaterThanOrEqual(58 * loads);
+      return loads;
+    };
+    const free = (what: object) => fetch(`${comfy.url}/free`, { method: 'POST', body: JSON.stringify(what) });
+    try {
+      // The last use counts, not the load: b goes for c, and a stays.
+      const loads = [];
+      for (const name of ['a', 'b', 'a', 'c', 'a', 'b']) loads.push(await draw(name));
+      expect(loads).toEqual([1, 1, 0, 1, 0, 1]);
+      // Its loader is served from the cache and does not run; the sampler finds the model gone.
+      await eventually(() => comfy.queue.running.length === 0);
+      await free({ unload_models: true });
+      client.events.length = 0;
+      expect(await draw('b')).toBe(1);
+      expect(client.events.find(({ type }) => type === 'execution_cached')?.data['nodes']).toContain('4');
+      await free({ free_memory: true });
+      expect(await draw('b')).toBe(0);
+    } finally {
+      client.close();
+      await comfy.stop();
+    }
+  });
+
   it('leaves no folder behind', async () => {
     const comfy = await ComfyStandin.start();
     expect(existsSync(comfy.outputDir)).toBe(true);

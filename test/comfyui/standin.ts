@@ -6,6 +6,7 @@ import { Folders } from './folders.js';
 import { HttpServer } from './http/server.js';
 import { Journal, type JournalEntry } from './http/journal.js';
 import { Encoder } from './media/encoder.js';
+import { ModelMemory } from './model-memory.js';
 import { ObjectInfo } from './object-info.js';
 import { type ResolvedOptions, resolveOptions, type StandinOptions } from './options.js';
 import { SocketHub } from './socket-hub.js';
@@ -20,6 +21,7 @@ export class ComfyStandin {
   private readonly folders: Folders;
   private readonly timers = new Timers();
   private readonly journal: Journal;
+  private readonly models: ModelMemory;
   private readonly hub: SocketHub;
   private readonly worker: Worker;
   private readonly server: HttpServer;
@@ -31,6 +33,7 @@ export class ComfyStandin {
     this.journal = new Journal(options.journalSize);
     const info = new ObjectInfo(dialect.version, options.checkpoints, folders);
     const hub = (this.hub = new SocketHub(dialect, () => this.worker.status()));
+    const models = (this.models = new ModelMemory(options.modelsInMemory, options.modelLoadMs));
     const executor = new Executor({
       dialect,
       options,
@@ -39,6 +42,7 @@ export class ComfyStandin {
       hub,
       info,
       timers,
+      models,
       nextFailure: () => this.faults.takeFailure(),
     });
     const worker = (this.worker = new Worker(executor, hub, timers, options));
@@ -114,6 +118,11 @@ export class ComfyStandin {
   /** The last prompts that ran, oldest first. */
   get executed(): readonly ExecutedPrompt[] {
     return this.worker.executed;
+  }
+
+  /** How often a checkpoint had to be loaded, restarts included. */
+  get modelLoads(): number {
+    return this.models.loads;
   }
 
   /** The open WebSockets: how many, whose, and how many agreed on compression. */

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.js';
 import type { Folders } from '../folders.js';
 import type { Encoder } from '../media/encoder.js';
 import { nodeClasses } from '../nodes/index.js';
+import type { ModelMemory } from '../model-memory.js';
 import { BLOCKED, type NodeContext, type NodeResult, type PreviewFrame } from '../nodes/node.js';
 import type { ObjectInfo } from '../object-info.js';
 import type { ResolvedOptions } from '../options.js';
@@ -23,6 +24,7 @@ export interface ExecutorParts {
   readonly hub: SocketHub;
   readonly info: ObjectInfo;
   readonly timers: Timers;
+  readonly models: ModelMemory;
   /** A fault asked for: thrown in place of the next node's run. */
   readonly nextFailure: () => Error | undefined;
 }
@@ -30,7 +32,6 @@ export interface ExecutorParts {
 /** One prompt at a time through its nodes, telling its client as ComfyUI's `PromptExecutor` does. */
 export class Executor {
   private readonly cache = new ResultCache();
-  private readonly models = new Set<string>();
   /** Node objects by node id and class: they live while the node stays in the prompts that follow each other. */
   private readonly memories = new Map<string, Map<string, string>>();
   private current: Run | undefined;
@@ -38,7 +39,7 @@ export class Executor {
   constructor(private readonly parts: ExecutorParts) {}
 
   async execute(row: QueueRow): Promise<RunResult> {
-    const run = new Run(row, this.parts, this.cache, this.models, this.memories);
+    const run = new Run(row, this.parts, this.cache, this.memories);
     this.current = run;
     try {
       return await run.perform();
@@ -64,7 +65,7 @@ export class Executor {
   }
 
   free(unloadModels: boolean, freeMemory: boolean): void {
-    if (unloadModels) this.models.clear();
+    if (unloadModels) this.parts.models.clear();
     if (freeMemory) this.cache.clear();
   }
 }
@@ -87,7 +88,6 @@ class Run {
     private readonly row: QueueRow,
     private readonly parts: ExecutorParts,
     private readonly cache: ResultCache,
-    private readonly models: Set<string>,
     private readonly memories: Map<string, Map<string, string>>,
   ) {
     const [, promptId, graph, extraData] = row;
@@ -230,7 +230,7 @@ class Run {
 
   private contextFor(id: string): NodeContext {
     const [, promptId, graph, extraData] = this.row;
-    const { folders, encoder, options } = this.parts;
+    const { folders, encoder, options, models } = this.parts;
     const key = `${id} ${this.graph.node(id).class_type}`;
     let memory = this.memories.get(key);
     if (memory === undefined) this.memories.set(key, (memory = new Map()));
@@ -243,7 +243,7 @@ class Run {
       folders,
       encoder,
       options,
-      models: this.models,
+      needModel: (name) => models.need(name, (ms) => this.sleep(ms)),
       memory,
       sleep: (ms) => this.sleep(ms),
       progress: (value, max, preview) => this.report(id, value, max, preview),

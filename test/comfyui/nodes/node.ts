@@ -21,8 +21,8 @@ export interface NodeContext {
   readonly folders: Folders;
   readonly encoder: Encoder;
   readonly options: ResolvedOptions;
-  /** Models in memory, shared by all prompts of this server. */
-  readonly models: Set<string>;
+  /** Waits until this checkpoint is in memory. */
+  readonly needModel: (name: string) => Promise<void>;
   /** State of this node that outlives one prompt, as the object of a ComfyUI node does. */
   readonly memory: Map<string, string>;
   readonly sleep: (ms: number) => Promise<void>;

@@ -21,10 +21,9 @@ const PREVIEW_SIDE = 128;
 
 export const samplingNodes: Record<string, NodeClass> = {
   CheckpointLoaderSimple: {
-    async run(inputs, { models, options, sleep }) {
+    async run(inputs, { needModel }) {
       const name = text(inputs['ckpt_name']);
-      if (!models.has(name)) await sleep(options.modelLoadMs);
-      models.add(name);
+      await needModel(name);
       return { outputs: [{ model: name }, { clip: name }, { vae: name }] };
     },
   },
@@ -42,7 +41,8 @@ export const samplingNodes: Record<string, NodeClass> = {
     },
   },
   VAEEncode: {
-    run(inputs) {
+    async run(inputs, { needModel }) {
+      await needModel((inputs['vae'] as { vae: string }).vae);
       const origin = pictures(inputs['pixels']);
       const { width, height } = firstOf(origin);
       const latent: Latent = {
@@ -55,7 +55,8 @@ export const samplingNodes: Record<string, NodeClass> = {
     },
   },
   KSampler: {
-    async run(inputs, { encoder, options, progress, sleep }) {
+    async run(inputs, { encoder, needModel, options, progress, sleep }) {
+      await needModel((inputs['model'] as { model: string }).model);
       const latent = inputs['latent_image'] as Latent;
       const steps = number(inputs['steps']);
       const seed = number(inputs['seed']);
@@ -80,7 +81,8 @@ export const samplingNodes: Record<string, NodeClass> = {
     },
   },
   VAEDecode: {
-    async run(inputs) {
+    async run(inputs, { needModel }) {
+      await needModel((inputs['vae'] as { vae: string }).vae);
       const latent = inputs['samples'] as Latent;
       const decoded = Array.from({ length: latent.batch }, (_, index) => decode(latent, index));
       return { outputs: [await Promise.all(decoded)] };
