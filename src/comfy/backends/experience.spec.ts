@@ -15,6 +15,27 @@ describe('Experience', () => {
     expect(experience.runMs(['y'])).toBe(5_000);
   });
 
+  it('does not take noise for a load', () => {
+    const experience = new Experience();
+    experience.learn(['x'], true, 149);
+    experience.learn(['x'], false, 100);
+    expect(experience.loadMs(['x'])).toBe(0);
+    experience.learn(['y'], true, 11_900);
+    experience.learn(['y'], false, 10_000);
+    expect(experience.loadMs(['y'])).toBe(0);
+  });
+
+  it('takes what it has seen last for the rule, until it knows better', () => {
+    const experience = new Experience();
+    experience.learn(['x'], true, 100);
+    experience.learn(['x'], false, 100);
+    expect(experience.loadMs(['y'])).toBe(0);
+    experience.learn(['z'], true, 900);
+    experience.learn(['z'], false, 100);
+    expect(experience.loadMs(['y'])).toBe(800);
+    expect(experience.loadMs(['x'])).toBe(0);
+  });
+
   it('knows that no model is loaded in no time', () => {
     expect(new Experience().loadMs([])).toBe(0);
   });

@@ -8,6 +8,10 @@ const NEWEST = 0.3;
 const UNKNOWN_RUN_MS = 5_000;
 const UNKNOWN_LOAD_MS = 5_000;
 
+/** A load below this, or below this part of the run itself, is lost in the noise: nobody should wait for its sake. */
+const NOISE_MS = 50;
+const NOISE_PART = 0.2;
+
 interface Averages {
   warmMs?: number;
   coldMs?: number;
@@ -19,6 +23,8 @@ interface Averages {
  */
 export class Experience {
   private readonly kinds = new Map<string, Averages>();
+  /** What loading costs as a rule: the guess for kinds that were not seen both ways yet. */
+  private usualLoadMs = UNKNOWN_LOAD_MS;
 
   /** A run that succeeded. @param cold had a model to be loaded for it? */
   learn(models: readonly string[], cold: boolean, ms: number): void {
@@ -29,6 +35,7 @@ export class Experience {
     // The Map's order is that of the last use.
     this.kinds.delete(kind);
     this.kinds.set(kind, { ...known, [field]: before === undefined ? ms : before + NEWEST * (ms - before) });
+    if (known.warmMs === undefined || known.coldMs === undefined) this.usualLoadMs = this.knownLoadMs(kind);
     for (const oldest of this.kinds.keys()) {
       if (this.kinds.size <= KINDS) break;
       this.kinds.delete(oldest);
@@ -41,11 +48,16 @@ export class Experience {
     return warmMs ?? coldMs ?? UNKNOWN_RUN_MS;
   }
 
-  /** Milliseconds that loading them takes; 0 for none. */
+  /** Milliseconds that loading them takes; 0 for none, and for loads that do not matter. */
   loadMs(models: readonly string[]): number {
-    if (models.length === 0) return 0;
-    const { warmMs, coldMs } = this.kinds.get(kindOf(models)) ?? {};
-    return warmMs === undefined || coldMs === undefined ? UNKNOWN_LOAD_MS : Math.max(0, coldMs - warmMs);
+    return models.length === 0 ? 0 : this.knownLoadMs(kindOf(models));
+  }
+
+  private knownLoadMs(kind: string): number {
+    const { warmMs, coldMs } = this.kinds.get(kind) ?? {};
+    if (warmMs === undefined || coldMs === undefined) return this.usualLoadMs;
+    const loadMs = coldMs - warmMs;
+    return loadMs < Math.max(NOISE_MS, NOISE_PART * warmMs) ? 0 : loadMs;
   }
 }
 
