@@ -96,6 +96,17 @@ export function describeGateway(name: string, comfyuiUrl: () => string): void {
       },
     );
 
+    it('takes a filename_prefix in any script', async () => {
+      const workflow = picture();
+      const inputs = { ...workflow['277']?.inputs, filename_prefix: '狐狸 é' };
+      const reply = await gateway.generate({
+        workflow_data: { ...workflow, '277': { class_type: 'SaveImage', inputs } },
+        output_node_id: 277,
+      });
+      const original = await bytesOnComfyui(comfyuiUrl(), reply.job_id, '狐狸 é_00001_.png');
+      expect(md5((await gateway.fetch(reply.url)).bytes)).toBe(md5(original));
+    });
+
     it('finds the output node by itself', async () => {
       const workflow = {
         ...picture(),

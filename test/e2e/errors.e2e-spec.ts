@@ -137,7 +137,7 @@ describe('errors', () => {
   });
 
   it('422 invalid_workflow where ComfyUI breaks over it', async () => {
-    comfy.faults.failNext('POST /prompt', 500, '500 Internal Server Error /srv/ComfyUI');
+    comfy.faults.failNext('POST /prompt', 500, '500 Internal Server Error\n\nServer got itself in trouble');
     const problem = await generate({ workflow_data: picture(), output_node_id: 277 });
     expect(problem).toMatchObject({ status: 422, code: 'invalid_workflow' });
     expect(JSON.stringify(problem)).not.toMatch(leaks);

@@ -146,6 +146,16 @@ describe('a job that', () => {
   });
 });
 
+describe('a proxy in front of ComfyUI that answers', () => {
+  it.each([500, 502, 503, 504])('%i is not taken for ComfyUI: another one does the job', async (status) => {
+    await start();
+    for (const backend of fleet.backends)
+      backend.faults.failNext('POST /prompt', status, '<html>sorry</html>');
+    const reply = await fleet.generate(picture({ color: 13 }));
+    expect([reply.attempts, await fleet.colorOf(reply)]).toEqual([3, 13]);
+  });
+});
+
 describe('a sick GPU', () => {
   it('costs the job a second try and the backend its trust, until it has proved itself', async () => {
     await start();

@@ -73,6 +73,9 @@ export interface ViewedFile {
 /** JSON answers larger than this are refused: `/queue` and `/history/{id}` repeat whole workflows. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
 
+/** How ComfyUI itself words a 500 (04); that of a proxy says something else, and nothing about the graph. */
+const OWN_500 = 'Server got itself in trouble';
+
 /** The HTTP half of one ComfyUI: one method a route, kept-alive connections, a time limit on everything. */
 export class ComfyHttp {
   private readonly pool: Pool;
@@ -103,7 +106,7 @@ export class ComfyHttp {
 
   /**
    * `POST /prompt`.
-   * @throws PromptRejected on 400; BackendError otherwise, `inDoubt` where the prompt may have been accepted
+   * @throws PromptRejected on 400, and on a 500 of ComfyUI's own; BackendError otherwise, `inDoubt` where the prompt may have been accepted
    */
   async submit(prompt: PromptToSubmit): Promise<PromptAccepted> {
     const body = stringifyJson({
@@ -113,7 +116,12 @@ export class ComfyHttp {
       extra_data: { ...prompt.extraData, [JOB_MARK]: prompt.promptId, [OWNER_MARK]: this.owner },
     });
     const answer = await this.request('POST', '/prompt', { body, timeoutMs: this.limits.answerTimeoutMs });
-    const json = asRecord(await this.json(answer));
+    const text = await this.text(answer);
+    if (answer.statusCode === 500 && text.includes(OWN_500)) {
+      // What we send is always JSON, so reading the graph broke ComfyUI: it does so on what it does not expect.
+      throw new PromptRejected('unreadable', 'ComfyUI failed while reading it', '', undefined);
+    }
+    const json = asRecord(readJson(text));
     if (answer.statusCode === 400) {
       const error = asRecord(json?.['error']);
       throw new PromptRejected(
@@ -222,7 +230,7 @@ export class ComfyHttp {
 
   private async getJson(path: string): Promise<unknown> {
     const answer = await this.request('GET', path);
-    const json = await this.json(answer);
+    const json = readJson(await this.text(answer));
     this.expectOk(answer, `GET ${path.split(/[?]/)[0]}`);
     return json;
   }
@@ -268,19 +276,25 @@ export class ComfyHttp {
     });
   }
 
-  private async json({ body, headers, statusCode }: Dispatcher.ResponseData): Promise<unknown> {
+  private async text({ body, headers, statusCode }: Dispatcher.ResponseData): Promise<string> {
     if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) {
       body.destroy();
       throw new BackendError('status', 'The answer is too large', statusCode);
     }
     try {
-      const text = await body.text();
-      return text === '' ? undefined : (JSON.parse(text) as unknown);
+      return await body.text();
     } catch (error) {
-      // A proxy's HTML page, or plain text with a 500 (04): the status says more than the body.
-      if (error instanceof SyntaxError) return undefined;
       throw asBackendError(error);
     }
+  }
+}
+
+/** Undefined for a proxy's HTML page and the like: the status says more than the body. */
+function readJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
   }
 }
 

@@ -16,10 +16,10 @@ export function rejectedError(error: unknown): ComfyError {
       },
     );
   }
-  if (error instanceof BackendError && (error.status === 500 || error.status === 413)) {
-    // What we send is always JSON, so a 500 says that reading the graph broke ComfyUI (it does so on what it does not expect).
-    const why = error.status === 413 ? 'it is too large for ComfyUI' : 'ComfyUI failed while reading it';
-    return new ComfyError('invalid_workflow', `ComfyUI refuses the workflow: ${why}.`, { cause: error });
+  if (error instanceof BackendError && error.status === 413) {
+    return new ComfyError('invalid_workflow', 'ComfyUI refuses the workflow: it is too large for ComfyUI.', {
+      cause: error,
+    });
   }
   return new ComfyError('no_backend', 'The backend did not take the prompt. Try again.', {
     reason: 'refused',

@@ -41,7 +41,7 @@ export const getView: Route = async ({ request, response, query }, { folders, fa
   if (!stats?.isFile()) return sendEmpty(response, 404);
 
   const headers: Record<string, string | number> = {
-    'Content-Disposition': `filename="${filename}"`,
+    'Content-Disposition': headerOf(`filename="${filename}"`),
     'Content-Type': TYPES[extname(filename).toLowerCase()] ?? 'application/octet-stream',
     Etag: etagOf(stats),
     'Last-Modified': stats.mtime.toUTCString(),
@@ -116,4 +116,10 @@ async function* troubled(file: Readable, fault: ViewFault, timers: Timers): Asyn
     left -= part.length;
     if (left <= 0) return;
   }
+}
+
+/** As aiohttp writes headers: UTF-8, which Node takes byte by byte only. Control characters Node does not write at all. */
+function headerOf(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return Buffer.from(text.replace(/[\u0000-\u001f\u007f]/g, '')).toString('latin1');
 }
