@@ -1,8 +1,12 @@
+import { setMaxListeners } from 'node:events';
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Fires on the first Ctrl+C or SIGTERM; the second ends the process at once. */
 export function whenAskedToStop(): AbortSignal {
   const controller = new AbortController();
+  // Every caller listens.
+  setMaxListeners(0, controller.signal);
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(130);
