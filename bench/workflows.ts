@@ -25,11 +25,11 @@ export function largeFile(bytes: number): Graph {
   return { [OUTPUT_NODE]: { class_type: 'ProbeBytes', inputs } };
 }
 
-/** Occupies the backend for two minutes, or until it is interrupted. Only the stand-in has this node. */
-export function blocker(): Graph {
+/** A picture that takes `steps` times 100 ms. Only the stand-in has its node. */
+export function slowPicture(steps: number): Graph {
   made += 1;
   const graph = tinyPicture();
-  const inputs = { image: ['1', 0], steps: 1_200, delay_ms: 100, preview: false, salt: made };
+  const inputs = { image: ['1', 0], steps, delay_ms: 100, preview: false, salt: made };
   const output = graph[OUTPUT_NODE];
   return {
     ...graph,
@@ -37,6 +37,9 @@ export function blocker(): Graph {
     [OUTPUT_NODE]: { class_type: 'SaveImage', inputs: { ...output?.inputs, images: ['2', 0] } },
   };
 }
+
+/** Occupies the backend for two minutes, or until it is interrupted. */
+export const blocker = () => slowPicture(1_200);
 
 /**
  * A small picture drawn with this checkpoint, from text. `salt` is the cfg: nothing is the same as in the job before, so
@@ -63,5 +66,16 @@ export function textToImage(checkpoint: string, salt: number): Graph {
     '7': { class_type: 'CLIPTextEncode', inputs: { text: '', clip: ['4', 1] } },
     '8': { class_type: 'VAEDecode', inputs: { samples: ['3', 0], vae: ['4', 2] } },
     [OUTPUT_NODE]: { class_type: 'SaveImage', inputs: { images: ['8', 0], filename_prefix: 'bench' } },
+  };
+}
+
+/** A node that raises. Only the stand-in has it. */
+export function failing(): Graph {
+  const graph = tinyPicture();
+  const output = graph[OUTPUT_NODE];
+  return {
+    ...graph,
+    '2': { class_type: 'ProbeRaise', inputs: { image: ['1', 0], kind: 'ValueError' } },
+    [OUTPUT_NODE]: { class_type: 'SaveImage', inputs: { ...output?.inputs, images: ['2', 0] } },
   };
 }

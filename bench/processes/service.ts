@@ -21,6 +21,8 @@ export interface Readiness {
 export class Service {
   private constructor(
     readonly url: string,
+    /** Where it keeps its files. */
+    readonly outputDir: string,
     readonly pid: number,
     readonly close: () => Promise<void>,
   ) {}
@@ -28,6 +30,7 @@ export class Service {
   /** Starts it and waits until it has connected to all of `comfyuiUrl`, which may be several with commas between them. */
   static async start(comfyuiUrl: string, env: Record<string, string> = {}): Promise<Service> {
     const folder = await mkdtemp(join(tmpdir(), 'comfy-sync-bench-'));
+    const outputDir = join(folder, 'output_images');
     const port = String(await freePort());
     const child = spawn(process.execPath, [MAIN], {
       cwd: folder,
@@ -38,12 +41,12 @@ export class Service {
         PORT: port,
         COMFYUI_SERVER: comfyuiUrl,
         ENABLE_OSS: 'false',
-        OUTPUT_DIR: join(folder, 'output_images'),
+        OUTPUT_DIR: outputDir,
         LOG_LEVEL: 'warn',
         ...env,
       },
     });
-    const service = new Service(`http://127.0.0.1:${port}`, child.pid ?? 0, async () => {
+    const service = new Service(`http://127.0.0.1:${port}`, outputDir, child.pid ?? 0, async () => {
       await endChild(child);
       await rm(folder, { recursive: true, force: true });
     });

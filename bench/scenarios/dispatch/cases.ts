@@ -17,6 +17,8 @@ export interface Case {
    * chance, at `POISSON_LOAD` of what the backends could do if nobody ever had to load a model.
    */
   arrival: 'at once' | 'poisson';
+  /** How often all contestants have their turn: what is close to a tie is decided by chance in one. */
+  rounds: number;
   /** Left out of a first look. */
   long?: boolean;
 }
@@ -29,8 +31,8 @@ const OVERHEAD_MS = 6;
 const SEED = 20_250_101;
 
 /** Loading a model costs as much as five jobs, or nothing; with more backends jobs are longer, for the sake of our own processor. */
-const FEW = { backends: 4, jobMs: 40, loadMs: 200, jobs: 160 };
-const MANY = { backends: 20, jobMs: 160, loadMs: 800, jobs: 240 };
+const FEW = { backends: 4, jobMs: 40, loadMs: 200, jobs: 120, rounds: 1 };
+const MANY = { backends: 20, jobMs: 160, loadMs: 800, jobs: 200, rounds: 1 };
 
 export const CASES: readonly Case[] = [
   { ...FEW, title: '3 models on 4 backends, all at once', models: 3, arrival: 'at once' },
@@ -43,7 +45,8 @@ export const CASES: readonly Case[] = [
     title: 'control: 3 models on 4 backends that load in no time, all at once',
     models: 3,
     loadMs: 0,
-    jobs: 240,
+    jobs: 160,
+    rounds: 3,
     arrival: 'at once',
   },
 ];

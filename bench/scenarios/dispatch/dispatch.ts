@@ -42,12 +42,16 @@ export const dispatch: Scenario = {
 function measure(which: Case, { quick, note }: ScenarioOptions): Promise<Report> {
   const jobs = jobsOf(which, quick ? which.jobs / 2 : which.jobs);
   return onFarm(which, async (farm) => {
-    const figures: Figures[] = [];
-    for (const client of farm.contestants) {
-      note(`dispatch: ${which.title}: ${client.name}`);
-      figures.push(await compete(client, farm, which, jobs));
+    const rounds: Figures[][] = [];
+    for (let round = 0; round < which.rounds; round += 1) {
+      const figures: Figures[] = [];
+      for (const client of farm.contestants) {
+        note(`dispatch: ${which.title}: ${client.name}`);
+        figures.push(await compete(client, farm, which, jobs));
+      }
+      rounds.push(figures);
     }
-    return report(which, jobs.length, figures);
+    return report(which, jobs.length, rounds);
   });
 }
 
@@ -81,10 +85,24 @@ function put(client: Client, which: Case, jobs: readonly Arrival[]): Promise<Mea
   });
 }
 
-function report(which: Case, jobs: number, figures: readonly Figures[]): Report {
+/** @param rounds of each round the figures of all contestants, the service last */
+function report(which: Case, jobs: number, rounds: readonly Figures[][]): Report {
+  const figures = (rounds[0] ?? []).map(({ name }, index): Figures => {
+    const middle = (key: Exclude<keyof Figures, 'name'>) =>
+      median(rounds.map((round) => round[index]?.[key] ?? NaN));
+    return {
+      name,
+      makespanMs: middle('makespanMs'),
+      medianMs: middle('medianMs'),
+      p95Ms: middle('p95Ms'),
+      loads: middle('loads'),
+    };
+  });
   const service = figures.at(-1);
-  const part = (key: 'makespanMs' | 'p95Ms', other: Figures | undefined) =>
-    (service?.[key] ?? NaN) / (other?.[key] ?? NaN);
+  const part = (key: 'makespanMs' | 'p95Ms', other: Figures | undefined) => {
+    const index = figures.findIndex((each) => each === other);
+    return median(rounds.map((round) => (round.at(-1)?.[key] ?? NaN) / (round[index]?.[key] ?? NaN)));
+  };
   const [roundRobin, leastBusy] = figures;
   const [other, wanted] =
     which.loadMs > 0 ? ([roundRobin, OF_ROUND_ROBIN] as const) : ([leastBusy, OF_LEAST_BUSY] as const);
@@ -94,12 +112,13 @@ function report(which: Case, jobs: number, figures: readonly Figures[]): Report 
     wanted: `at most ${times(wanted)}`,
     met: value <= wanted,
   });
+  const turns = which.rounds > 1 ? ` Medians of ${which.rounds} rounds.` : '';
   const load =
     which.loadMs > 0 ? `${which.loadMs} ms more where its model is not in memory` : 'models for free';
   return {
     scenario: 'dispatch',
     title: `Dispatch: ${which.title}`,
-    explanation: `${jobs} jobs of ${which.jobMs} ms, ${load}; one model fits. Ratios: the service's time as a part of theirs.`,
+    explanation: `${jobs} jobs of ${which.jobMs} ms, ${load}; one model fits. Ratios: the service's time as a part of theirs.${turns}`,
     table: [
       ['', 'makespan', 'ratio', 'median', 'p95', 'ratio', 'model loads'],
       ...figures.map((each) => [
