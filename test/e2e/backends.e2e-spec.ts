@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { StandinOptions } from '../comfyui/index.js';
 import { Fleet, SOON } from './support/backends.js';
 import { type GatewayOptions, readProblem } from './support/gateway.js';
-import { picture, slow, textToImage } from './support/workflows.js';
+import { failing, picture, slow, textToImage } from './support/workflows.js';
 
 let fleet: Fleet;
 const start = async (standins: StandinOptions[] = [{}, {}], options: GatewayOptions = {}) =>
@@ -130,6 +130,15 @@ describe('the circuit', () => {
     expect((await one()).busy_slots).toBe(1);
     await Promise.all(calls);
     expect(await one()).toMatchObject({ circuit: 'closed', usable: true });
+  });
+
+  it('closes after a trial whose job failed by its own doing, too', async () => {
+    await start([{}]);
+    fleet.at(0).faults.failNext('POST /prompt', 503, '', 3);
+    await fleet.problem(picture());
+    await expect.poll(async () => (await one()).circuit, SOON).toBe('half_open');
+    expect(await fleet.problem(failing('ValueError'))).toMatchObject({ code: 'node_execution_error' });
+    expect((await one()).circuit).toBe('closed');
   });
 
   it('rests on while an examination fails', async () => {

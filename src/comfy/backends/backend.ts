@@ -238,10 +238,11 @@ export class Backend {
     });
   }
 
-  /** A job failed because of this error; if the backend is to blame, its circuit hears of it. */
+  /** A job failed because of this error; if that says something of the backend, its circuit hears of it. */
   blame(error: unknown): void {
     const blame = blameOf(error);
-    if (blame === 'none') return;
+    if (blame === 'works') this.setCircuit(afterSuccess(this.currentCircuit));
+    if (blame === 'none' || blame === 'works') return;
     this.failure = { message: messageOf(error), at: Date.now() };
     this.setCircuit(afterFault(this.currentCircuit, blame === 'severe', Date.now(), this.circuitRules));
   }

@@ -1,7 +1,10 @@
 import { ComfyError } from '../comfy.error.js';
 
-/** What an error says of the backend: nothing, that it failed once, or that it will fail again. */
-export type Blame = 'none' | 'fault' | 'severe';
+/**
+ * What an error says of the backend: nothing, that it does its work (a node that fails was run, a workflow that is refused
+ * was read), that it failed once, or that it will fail again.
+ */
+export type Blame = 'none' | 'works' | 'fault' | 'severe';
 
 /** The one place that tells a job's own failure from its backend's. */
 export function blameOf(error: unknown): Blame {
@@ -14,6 +17,10 @@ export function blameOf(error: unknown): Blame {
       return error.reason === 'sick' ? 'severe' : 'fault';
     case 'job_stalled':
       return 'severe';
+    case 'node_execution_error':
+    case 'invalid_workflow':
+    case 'out_of_memory':
+      return 'works';
     default:
       return 'none';
   }

@@ -43,8 +43,10 @@ describe('blameOf', () => {
     [new ComfyError('backend_lost', '', { reason: 'output_gone' }), 'none'],
     [new ComfyError('job_stalled', ''), 'severe'],
     [new ComfyError('job_timeout', ''), 'none'],
-    [new ComfyError('node_execution_error', ''), 'none'],
-    [new ComfyError('out_of_memory', ''), 'none'],
+    [new ComfyError('interrupted', ''), 'none'],
+    [new ComfyError('node_execution_error', ''), 'works'],
+    [new ComfyError('invalid_workflow', ''), 'works'],
+    [new ComfyError('out_of_memory', ''), 'works'],
     [new Error('oops'), 'none'],
   ])('%s %#: %s', (error, blame) => {
     expect(blameOf(error)).toBe(blame);
