@@ -18,7 +18,7 @@ const SAMPLE_EVERY_MS = 2_000;
 const SWEEP_EVERY_MS = 10_000;
 const DROP_EVERY_MS = 20_000;
 /** Without load before handles are counted: the service keeps connections to ComfyUI for ten seconds in case it needs them again. */
-const IDLE_MS = 12_000;
+const IDLE_MS = 15_000;
 
 export interface SoakRun extends Soak {
   complaints: ReadonlyMap<string, number>;

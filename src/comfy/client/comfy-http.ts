@@ -99,6 +99,8 @@ export class ComfyHttp {
       connect: { timeout: limits.connectTimeoutMs },
       bodyTimeout: limits.bodyIdleTimeoutMs,
       keepAliveTimeout: 10_000,
+      // A proxy's hint may say longer.
+      keepAliveMaxTimeout: 10_000,
     };
     this.pool = new Pool(url.origin, options);
     this.files = new Pool(url.origin, options);

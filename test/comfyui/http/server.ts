@@ -69,6 +69,8 @@ export class HttpServer {
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Node would say `Keep-Alive: timeout=75`, which clients go by. aiohttp says nothing; the recordings leave such headers out.
+    response.removeHeader('connection');
     try {
       const { path, query } = this.address(request);
       const found =
