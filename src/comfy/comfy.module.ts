@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Storage } from '../storage/index.js';
-import { BackendPool } from './backends/index.js';
+import { BackendPool, RUN_DEADLINES } from './backends/index.js';
 import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
 import { ComfyService } from './comfy.service.js';
@@ -36,12 +36,12 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
       inject: [Storage, COMFY_OPTIONS],
       useFactory: (storage: Storage, options: ComfyOptions) => {
         const { jobFolders = true, deleteHistory = true, maxAttempts = 3, avoidMs = 1_000 } = options;
-        const { storeRetryMs = 60_000, limits = CLIENT_LIMITS } = options;
+        const { storeRetryMs = 60_000, limits = CLIENT_LIMITS, deadlines = RUN_DEADLINES } = options;
         return new JobRunner(storage, {
           jobFolders,
           deleteHistory,
           retry: { maxAttempts, avoidMs },
-          keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs },
+          keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs, totalMs: deadlines.jobMs },
         });
       },
     },

@@ -8,7 +8,7 @@ export class BackendPool {
   readonly backends: readonly Backend[];
   /** How long jobs take, learned on all of them together. */
   readonly experience = new Experience();
-  private downSince: number | undefined = Date.now();
+  private downSince: number | undefined = performance.now();
 
   constructor(addresses: readonly BackendAddress[], rules: BackendRules) {
     this.backends = addresses.map((address) => new Backend(address, rules, this.experience));
@@ -25,8 +25,8 @@ export class BackendPool {
       this.downSince = undefined;
       return 0;
     }
-    this.downSince ??= Date.now();
-    return Date.now() - this.downSince;
+    this.downSince ??= performance.now();
+    return performance.now() - this.downSince;
   }
 
   find(name: string): Backend | undefined {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { finalize, lastValueFrom, Observable, Subject, type Subscription, tap, timeout } from 'rxjs';
+import { finalize, lastValueFrom, Observable, Subject, type Subscription, takeUntil, tap } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import {
   ComfyClient,
@@ -79,6 +79,8 @@ export class Backend {
   private currentCircuit: Circuit = CLOSED;
   private drained = false;
   private restTimer: NodeJS.Timeout | undefined;
+  private readonly closing = new Subject<void>();
+  private warmUpId: string | undefined;
   /** Counts examinations: one that a lost connection overtook has nothing to say any more. */
   private examination = 0;
   private lastGiven = 0;
@@ -213,6 +215,7 @@ export class Backend {
   run(request: BackendRun): Observable<RunEvent> {
     return new Observable((subscriber) => {
       const { job, models, promptId } = request;
+      const { deadlines = RUN_DEADLINES } = this.rules;
       const cold = this.memory.missing(models).length > 0;
       const run: OngoingRun = { job, models, cold, givenAt: Date.now(), begunAt: undefined };
       this.memory.use(models, run.givenAt);
@@ -221,7 +224,7 @@ export class Backend {
       return this.client
         .run(request)
         .pipe(
-          withDeadlines(this.rules.deadlines ?? RUN_DEADLINES),
+          withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
             next: ({ type }) => {
               if (type === 'started') run.begunAt = Date.now();
@@ -238,10 +241,15 @@ export class Backend {
     });
   }
 
+  /** A job was rendered here, and its files are safe. */
+  praise(): void {
+    this.setCircuit(afterSuccess(this.currentCircuit));
+  }
+
   /** A job failed because of this error; if that says something of the backend, its circuit hears of it. */
   blame(error: unknown): void {
     const blame = blameOf(error);
-    if (blame === 'works') this.setCircuit(afterSuccess(this.currentCircuit));
+    if (blame === 'works') this.praise();
     if (blame === 'none' || blame === 'works') return;
     this.failure = { message: messageOf(error), at: Date.now() };
     this.setCircuit(afterFault(this.currentCircuit, blame === 'severe', Date.now(), this.circuitRules));
@@ -266,6 +274,8 @@ export class Backend {
   async close(): Promise<void> {
     clearTimeout(this.restTimer);
     this.examination += 1;
+    // First, so that what it runs is stopped while there are connections.
+    this.closing.next();
     await this.client.close();
     this.subscription.unsubscribe();
     this.changes.complete();
@@ -279,7 +289,7 @@ export class Backend {
     this.memory.clear();
     this.setPhase('checking');
     // A rest goes on: its end brings the examination.
-    if (this.currentCircuit.state !== 'open' || this.currentCircuit.until <= Date.now()) void this.examine();
+    if (this.restTimer === undefined) void this.examine();
   }
 
   private goAway(): void {
@@ -293,11 +303,14 @@ export class Backend {
     const { examination } = this;
     this.setPhase('checking');
     try {
-      const strays = await this.client.examine((promptId) => this.runs.has(promptId));
+      const strays = await this.client.examine(
+        (promptId) => this.runs.has(promptId) || promptId === this.warmUpId,
+      );
       if (strays > 0) throw new ComfyError('backend_lost', 'A job that was given up does not stop there.');
       await this.passWarmUp();
-      if (examination !== this.examination) return;
-      this.currentCircuit = afterRest(this.currentCircuit);
+      // A rest that began meanwhile ends with an examination of its own.
+      if (examination !== this.examination || this.restTimer !== undefined) return;
+      this.setCircuit(afterRest(this.currentCircuit));
       this.setPhase('ready');
     } catch (error) {
       if (examination !== this.examination) return;
@@ -310,11 +323,12 @@ export class Backend {
     const { warmUp, deadlines = RUN_DEADLINES } = this.rules;
     if (warmUp === undefined) return;
     const promptId = randomUUID();
+    this.warmUpId = promptId;
     try {
       await lastValueFrom(
         this.client
           .run({ promptId, workflow: warmUp })
-          .pipe(withDeadlines(deadlines), timeout({ each: deadlines.jobMs })),
+          .pipe(withDeadlines(deadlines, deadlines.jobMs), takeUntil(this.closing)),
         { defaultValue: undefined },
       );
     } catch (error) {
@@ -329,13 +343,14 @@ export class Backend {
     if (run.begunAt !== undefined) {
       this.experience.learn(run.models, run.cold, Date.now() - run.begunAt);
     }
-    this.setCircuit(afterSuccess(this.currentCircuit));
   }
 
   private async release(promptId: string): Promise<void> {
-    await this.client.settled(promptId);
+    const gone = await this.client.settled(promptId);
     this.runs.delete(promptId);
-    this.changes.next();
+    // Nobody should wait behind it.
+    if (!gone && this.currentPhase === 'ready') void this.examine();
+    else this.changes.next();
   }
 
   private setPhase(phase: BackendPhase): void {
@@ -350,8 +365,10 @@ export class Backend {
     if (circuit === this.currentCircuit) return;
     this.currentCircuit = circuit;
     clearTimeout(this.restTimer);
+    this.restTimer = undefined;
     if (circuit.state === 'open') {
       this.restTimer = setTimeout(() => {
+        this.restTimer = undefined;
         if (this.currentPhase !== 'unreachable') void this.examine();
       }, circuit.until - Date.now());
       this.restTimer.unref();

@@ -13,10 +13,10 @@ export function blameOf(error: unknown): Blame {
     case 'no_backend':
       return 'fault';
     case 'backend_lost':
-      if (error.reason === 'output_gone') return 'none';
+      if (error.reason === 'output_gone' || error.reason === 'struck') return 'none';
       return error.reason === 'sick' ? 'severe' : 'fault';
     case 'job_stalled':
-      return 'severe';
+      return error.reason === 'not_begun' ? 'fault' : 'severe';
     case 'node_execution_error':
     case 'invalid_workflow':
     case 'out_of_memory':

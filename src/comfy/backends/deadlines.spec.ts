@@ -10,7 +10,7 @@ describe('withDeadlines', () => {
   function watch() {
     const source = new Subject<RunEvent>();
     const seen: string[] = [];
-    source.pipe(withDeadlines({ jobMs: 1_000, stallMs: 100 })).subscribe({
+    source.pipe(withDeadlines({ jobMs: 1_000, stallMs: 100 }, 2_000)).subscribe({
       next: ({ type }) => seen.push(type),
       error: ({ code }: { code: string }) => seen.push(code),
       complete: () => seen.push('complete'),
@@ -31,6 +31,16 @@ describe('withDeadlines', () => {
     expect(source.observed).toBe(false);
   });
 
+  it('does not take for a stall what ComfyUI still runs while nobody hears of it', () => {
+    const { source, seen } = watch();
+    source.next({ type: 'started' });
+    for (let tick = 0; tick < 5; tick += 1) {
+      vi.advanceTimersByTime(90);
+      source.next({ type: 'alive' });
+    }
+    expect(new Set(seen)).toEqual(new Set(['started', 'alive']));
+  });
+
   it('ends a run that takes too long, however busy it looks', () => {
     const { source, seen } = watch();
     source.next({ type: 'started' });
@@ -45,7 +55,7 @@ describe('withDeadlines', () => {
   it('does not count the time that it waits behind others, but ends that, too', () => {
     const { source, seen } = watch();
     source.next({ type: 'accepted', promptId: 'p', nodeErrors: {} });
-    vi.advanceTimersByTime(999);
+    vi.advanceTimersByTime(1_999);
     expect(seen).toEqual(['accepted']);
     vi.advanceTimersByTime(1);
     expect(seen.at(-1)).toBe('job_stalled');

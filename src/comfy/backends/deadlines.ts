@@ -3,7 +3,7 @@ import type { RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 
 export interface RunDeadlines {
-  /** Milliseconds that a run may take, from the moment ComfyUI begins with it; and that it may wait there to begin. */
+  /** Milliseconds that a run may take, from the moment ComfyUI begins with it. */
   jobMs: number;
   /** Milliseconds that a run may show no progress after it has begun. */
   stallMs: number;
@@ -14,16 +14,20 @@ export const RUN_DEADLINES: RunDeadlines = { jobMs: 3_600_000, stallMs: 600_000 
 /**
  * Ends a run that takes too long: the source is unsubscribed, which stops it on the server. Time that a prompt waits in
  * ComfyUI behind another one does not count as its own.
+ * @param beginMs milliseconds that it may wait there
  * @throws ComfyError `job_timeout` · `job_stalled`
  */
-export function withDeadlines({ jobMs, stallMs }: RunDeadlines): MonoTypeOperatorFunction<RunEvent> {
+export function withDeadlines(
+  { jobMs, stallMs }: RunDeadlines,
+  beginMs: number,
+): MonoTypeOperatorFunction<RunEvent> {
   return (source) =>
     new Observable((subscriber) => {
       let total: NodeJS.Timeout | undefined;
       let stall: NodeJS.Timeout | undefined;
-      const fail = (code: 'job_timeout' | 'job_stalled', message: string) => {
+      const fail = (code: 'job_timeout' | 'job_stalled', message: string, reason?: 'not_begun') => {
         subscription.unsubscribe();
-        subscriber.error(new ComfyError(code, message));
+        subscriber.error(new ComfyError(code, message, reason === undefined ? {} : { reason }));
       };
       const expectSigns = () => {
         clearTimeout(stall);
@@ -38,8 +42,14 @@ export function withDeadlines({ jobMs, stallMs }: RunDeadlines): MonoTypeOperato
         clearTimeout(stall);
       });
       stall = setTimeout(
-        () => fail('job_stalled', `The backend did not begin with the job within ${seconds(jobMs)}.`),
-        jobMs,
+        () =>
+          fail(
+            'job_stalled',
+            `The backend did not begin with the job within ${seconds(beginMs)}.`,
+            'not_begun',
+          ),
+        // Node fires at once what is longer.
+        Math.min(beginMs, 2 ** 31 - 1),
       );
       const subscription = source.subscribe({
         next: (event) => {

@@ -60,9 +60,9 @@ export class ComfyClient {
     return runPrompt({ http, socket, router, canceller, limits: this.limits.run }, request);
   }
 
-  /** Resolves when a run that was left early is off the server, or when trying has come to an end (at most 15 s). */
-  async settled(promptId: string): Promise<void> {
-    await this.canceller.settled(promptId);
+  /** Resolves when nothing is done any more about a run that was left early. @returns whether it is off the server for certain */
+  settled(promptId: string): Promise<boolean> {
+    return this.canceller.settled(promptId);
   }
 
   /**

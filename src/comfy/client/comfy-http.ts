@@ -255,6 +255,12 @@ export class ComfyHttp {
     options: { body?: string; signal?: AbortSignal; pool?: Pool; timeoutMs?: number } = {},
   ): Promise<Dispatcher.ResponseData> {
     const separator = path.includes('?') ? '&' : '?';
+    const { timeoutMs = this.limits.questionTimeoutMs } = options;
+    // Files may take long; everything else has a limit also where it trickles.
+    const signal =
+      options.pool === undefined
+        ? AbortSignal.timeout(timeoutMs + this.limits.bodyIdleTimeoutMs)
+        : options.signal;
     try {
       return await (options.pool ?? this.pool).request({
         method,
@@ -262,8 +268,8 @@ export class ComfyHttp {
         headers:
           options.body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
         body: options.body ?? null,
-        headersTimeout: options.timeoutMs ?? this.limits.questionTimeoutMs,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        headersTimeout: timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {
       throw options.signal?.aborted ? options.signal.reason : asBackendError(error);
@@ -320,7 +326,12 @@ export function asBackendError(error: unknown): BackendError {
   if (error instanceof errors.ConnectTimeoutError || NEVER_SENT.has(code)) {
     return new BackendError('unreachable', 'The backend cannot be reached', undefined, error);
   }
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
+  const { name } = (error ?? {}) as Partial<Error>;
+  if (
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError ||
+    name === 'TimeoutError'
+  ) {
     return new BackendError('timeout', 'The backend did not answer in time', undefined, error);
   }
   return new BackendError('broken', 'The connection to the backend broke', undefined, error);

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComfyHttp, QueueSnapshot } from './comfy-http.js';
 
-/** Milliseconds between looks, and how many: an interrupted node stops at its next step. */
+/** Milliseconds between looks, and altogether: an interrupted node stops at its next step. */
 const LOOK_EVERY_MS = 250;
-const LOOKS = 40;
+const LOOK_FOR_MS = 10_000;
 
 /** Milliseconds within which an interruption may be the effect of an interrupt of ours. */
 const STRIKE_MS = 10_000;
@@ -13,7 +13,7 @@ const STRIKE_MS = 10_000;
  * touched. Work goes on in the background; `settled` tells when a prompt is out of the way.
  */
 export class PromptCanceller {
-  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly underWay = new Map<string, Promise<boolean>>();
   /** Whether this server has `/api/jobs/{id}/cancel`; asked once. */
   private hasJobCancel: boolean | undefined;
   private lastInterrupt = -Infinity;
@@ -28,7 +28,7 @@ export class PromptCanceller {
     const work = promptId
       .then((id) => this.stop(id, key))
       // Unreachable: whatever ran there will be found, or not, by whoever takes care of the backend.
-      .catch(() => undefined)
+      .catch(() => false)
       .finally(() => this.underWay.delete(key));
     this.underWay.set(key, work);
   }
@@ -43,9 +43,9 @@ export class PromptCanceller {
     return this.underWay.has(key);
   }
 
-  /** Resolves when nothing is being done about this prompt any more. */
-  async settled(key: string): Promise<void> {
-    await this.underWay.get(key);
+  /** Resolves when nothing is being done about this prompt any more. @returns whether it is off the server for certain */
+  async settled(key: string): Promise<boolean> {
+    return (await this.underWay.get(key)) ?? true;
   }
 
   /** Resolves when no cancel is under way. */
@@ -53,17 +53,16 @@ export class PromptCanceller {
     await Promise.all(this.underWay.values());
   }
 
-  private async stop(promptId: string, mark: string): Promise<void> {
-    if (this.hasJobCancel !== false) {
-      this.hasJobCancel = await this.http.cancelJob(promptId);
-      if (this.hasJobCancel) return;
-    }
-    let interrupted = false;
-    for (let look = 0; look < LOOKS; look += 1) {
+  /** @returns whether the prompt is gone */
+  private async stop(promptId: string, mark: string): Promise<boolean> {
+    if (this.hasJobCancel !== false) this.hasJobCancel = await this.http.cancelJob(promptId);
+    let interrupted = this.hasJobCancel;
+    const start = performance.now();
+    for (let look = 0; performance.now() - start < LOOK_FOR_MS; look += 1) {
       const { running, pending } = await this.http.queue();
       const waiting = find(pending, promptId, mark);
       const current = find(running, promptId, mark);
-      if (waiting === undefined && current === undefined) return;
+      if (waiting === undefined && current === undefined) return true;
       // Deleting first: while it takes effect the prompt can start, so the queue is looked at again.
       if (waiting !== undefined) await this.http.deletePending([waiting.promptId]);
       // Once only: an old server stops whatever runs, and by the second time that may be somebody else's (07).
@@ -74,6 +73,7 @@ export class PromptCanceller {
       }
       await sleep(look === 0 ? 20 : LOOK_EVERY_MS, undefined, { ref: false });
     }
+    return false;
   }
 }
 

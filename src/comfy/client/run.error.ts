@@ -74,7 +74,9 @@ export function interruptedError(): ComfyError {
 
 /** An old server stops whatever runs (07): this time an order to stop another job of ours hit this one. */
 export function struckError(): ComfyError {
-  return new ComfyError('backend_lost', 'The job was stopped on the backend in place of another one.');
+  return new ComfyError('backend_lost', 'The job was stopped on the backend in place of another one.', {
+    reason: 'struck',
+  });
 }
 
 /** Neither in the queue nor in the history: the backend restarted, or somebody deleted the prompt. */

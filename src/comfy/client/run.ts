@@ -258,6 +258,7 @@ class PromptRun {
     if (found.is === 'waiting') {
       if (!this.accepted) this.accept(found.promptId, undefined);
       if (found.running) this.begin();
+      if (found.running && this.doubt) this.emit({ type: 'alive' });
       return;
     }
     if (found.is === 'missing') {

@@ -25,7 +25,9 @@ export type RunEvent =
   | { type: 'started' }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; node: string; mime: string; bytes: Uint8Array }
-  | { type: 'output'; output: RunOutput };
+  | { type: 'output'; output: RunOutput }
+  /** ComfyUI still runs it, and its events cannot reach us: no sign of progress, but none of a stall either. */
+  | { type: 'alive' };
 
 export interface RunLimits {
   /** Milliseconds without a word about a prompt before we ask how it is. */

@@ -107,11 +107,13 @@ export class Dispatcher {
   private candidate(job: Job): Waiting {
     const standing = this.standings.get(job);
     const now = performance.now();
+    const tried = new Set(job.state.attempts.map(({ backend }) => backend));
+    const others = this.pool.backends.some(({ usable, name }) => usable && !tried.has(name));
     return {
       job,
       passed: standing?.passed ?? 0,
       heldMs: standing?.heldSince === undefined ? undefined : now - standing.heldSince,
-      avoids: (backend) => (standing?.avoided.get(backend) ?? 0) > now,
+      avoids: (backend) => (others && tried.has(backend)) || (standing?.avoided.get(backend) ?? 0) > now,
     };
   }
 

@@ -4,6 +4,7 @@ import { lastValueFrom, takeUntil, tap } from 'rxjs';
 import type { Storage } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
+import { ComfyError } from '../comfy.error.js';
 import { inJobFolder, jobFolder } from '../workflow/index.js';
 import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
@@ -49,7 +50,7 @@ export class JobRunner {
     job.signal.addEventListener('abort', stop, { once: true });
     const keeper = new OutputKeeper(request, backend, this.storage, attempt.signal, this.options.keep);
     try {
-      await this.render(job, request, backend, keeper);
+      await this.render(job, request, backend, keeper, attempt);
       this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
       return undefined;
     } catch (error) {
@@ -71,7 +72,13 @@ export class JobRunner {
     }
   }
 
-  private async render(job: Job, request: JobRequest, backend: Backend, keeper: OutputKeeper): Promise<void> {
+  private async render(
+    job: Job,
+    request: JobRequest,
+    backend: Backend,
+    keeper: OutputKeeper,
+    aborting: AbortController,
+  ): Promise<void> {
     // Ours is a UUID too, and one name for the same thing is easier to follow through the logs. But an id runs once
     // only: what is left of an earlier try must not be taken for this one (11b).
     const attempt = job.state.attempts.length + 1;
@@ -81,6 +88,7 @@ export class JobRunner {
       ? inJobFolder(request.workflow, jobFolder(job.id, attempt, new Date()))
       : request.workflow;
     let rendered = false;
+    let overdue: NodeJS.Timeout | undefined;
     try {
       await lastValueFrom(
         backend
@@ -100,14 +108,17 @@ export class JobRunner {
       rendered = true;
       this.storingNow += 1;
       job.apply({ type: 'rendered', at: Date.now() });
+      overdue = setTimeout(() => aborting.abort(tooSlow()), this.options.keep.totalMs);
       const outputs = await keeper.finish();
       job.signal.throwIfAborted();
+      backend.praise();
       job.apply({ type: 'succeeded', at: Date.now(), outputs });
     } catch (error) {
       // What fails while it runs, the backend has seen itself.
       if (rendered) backend.blame(error);
       throw error;
     } finally {
+      clearTimeout(overdue);
       if (rendered) this.storingNow -= 1;
       if (this.options.deleteHistory) backend.forget(serverId);
     }
@@ -137,6 +148,10 @@ export class JobRunner {
   }
 }
 
+function tooSlow(): ComfyError {
+  return new ComfyError('backend_lost', 'The files came too slowly from the backend.');
+}
+
 function withCount(failure: JobFailure, tries: number): JobFailure {
   return tries === 1 ? failure : { ...failure, message: `${failure.message} It was tried ${tries} times.` };
 }
@@ -151,6 +166,7 @@ function toJobEvent(event: RunEvent): JobEvent | undefined {
       return { type: 'preview', preview: { node: event.node, mime: event.mime, bytes: event.bytes } };
     case 'started':
     case 'output':
+    case 'alive':
       return undefined;
   }
 }

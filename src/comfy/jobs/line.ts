@@ -21,7 +21,7 @@ interface Turns {
   next: Map<string, number>;
 }
 
-/** Callers remembered for each priority beyond those who wait. */
+/** Callers remembered for each priority. */
 const CALLERS = 1_000;
 
 /**
@@ -46,6 +46,11 @@ export class Line {
     const turns = this.turnsOf(priority);
     const turn = Math.max(turns.now, turns.next.get(caller) ?? 0);
     turns.next.set(caller, turn + 1);
+    for (const longest of turns.next.keys()) {
+      if (turns.next.size <= CALLERS) break;
+      // It costs that caller a turn at most.
+      turns.next.delete(longest);
+    }
     this.arrivals += 1;
     this.insert({ job, priority, turn, arrival: this.arrivals });
   }
@@ -71,10 +76,8 @@ export class Line {
     this.departures += 1;
     const turns = this.turnsOf(place.priority);
     turns.now = Math.max(turns.now, place.turn);
-    if (turns.next.size > CALLERS) {
-      for (const [caller, next] of turns.next) if (next <= turns.now) turns.next.delete(caller);
-    }
-    if (this.places.length === 0) this.turns.clear();
+    // Nobody waits, so nobody is owed a turn.
+    if (this.places.length === 0) turns.next.clear();
     return place;
   }
 

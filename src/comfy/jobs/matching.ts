@@ -115,12 +115,13 @@ function optionsFor<C extends Candidate, S extends Seat>(
 
 function heirOf<C extends Candidate>(seat: Seat, candidate: C, waiting: readonly C[]): C | undefined {
   if (seat.isCold) return undefined;
-  return waiting.find(
-    (other) =>
-      other !== candidate &&
-      other.job.priority === candidate.job.priority &&
-      other.job.models.length > 0 &&
-      !other.avoids(seat.name) &&
-      seat.loadMs(other.job.models) === 0,
-  );
+  return waiting
+    .slice(waiting.indexOf(candidate) + 1)
+    .find(
+      (other) =>
+        other.job.priority === candidate.job.priority &&
+        other.job.models.length > 0 &&
+        !other.avoids(seat.name) &&
+        seat.loadMs(other.job.models) === 0,
+    );
 }

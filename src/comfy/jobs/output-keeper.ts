@@ -15,6 +15,8 @@ export interface KeepLimits {
   fetchRetryMs: number;
   /** Milliseconds for which a file is written again while the storage does not take it. */
   storeRetryMs: number;
+  /** Milliseconds that all files of a job may take, however slowly they come. */
+  totalMs: number;
 }
 
 /** First and longest pause between two tries at a file, in milliseconds; it doubles, and is jittered. */

@@ -14,10 +14,15 @@ const error = (code: ComfyErrorCode, reason?: 'output_gone' | 'sick' | 'refused'
   new ComfyError(code, '', reason === undefined ? {} : { reason });
 
 describe('judge', () => {
-  it.each<ComfyErrorCode>(['no_backend', 'backend_lost', 'job_stalled'])('%s: again, elsewhere', (code) => {
+  it.each<ComfyErrorCode>(['no_backend', 'backend_lost'])('%s: again, elsewhere', (code) => {
     expect(judge(error(code), [], RULES)).toEqual({ again: true, avoidMs: 100 });
     expect(judge(error(code), [tried(code)], RULES)).toEqual({ again: true, avoidMs: 200 });
     expect(judge(error(code), [tried(code), tried(code)], RULES)).toEqual({ again: false });
+  });
+
+  it('a stall: once more, elsewhere', () => {
+    expect(judge(error('job_stalled'), [], RULES)).toEqual({ again: true, avoidMs: 100 });
+    expect(judge(error('job_stalled'), [tried('job_stalled')], RULES)).toEqual({ again: false });
   });
 
   it.each<ComfyErrorCode>([

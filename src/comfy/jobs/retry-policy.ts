@@ -29,8 +29,11 @@ const GIVE_UP: Verdict = { again: false };
 export function judge(error: unknown, earlier: readonly JobAttempt[], rules: RetryRules): Verdict {
   if (!(error instanceof ComfyError) || earlier.length + 1 >= rules.maxAttempts) return GIVE_UP;
   switch (error.code) {
-    case 'no_backend':
     case 'job_stalled':
+      // Twice is no accident: it would only occupy one backend after the other.
+      if (earlier.some(({ failure }) => failure.code === 'job_stalled')) return GIVE_UP;
+      return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+    case 'no_backend':
       return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
     case 'backend_lost':
       // Another backend knows nothing of the cache entry, and this one will know nothing of it either.
