@@ -18,10 +18,10 @@ export type ComfyErrorCode =
 /**
  * Finer than the code, for whoever decides what happens next; not part of the API.
  * `output_gone`: the run succeeded, but a file it names is not there (23b). `sick`: the backend fails by itself, whatever
- * it is given. `refused`: the prompt was not taken. `not_begun`: it waited there for too long. `struck`: an order of ours to
+ * it is given. `not_begun`: it waited there for too long. `struck`: an order of ours to
  * stop another job hit it.
  */
-export type ComfyErrorReason = 'output_gone' | 'sick' | 'refused' | 'not_begun' | 'struck';
+export type ComfyErrorReason = 'output_gone' | 'sick' | 'not_begun' | 'struck';
 
 /** What is wrong with one node, in the words of ComfyUI. */
 export interface NodeError {

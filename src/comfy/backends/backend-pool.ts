@@ -7,7 +7,7 @@ import { Experience } from './experience.js';
 export class BackendPool {
   readonly backends: readonly Backend[];
   /** How long jobs take, learned on all of them together. */
-  readonly experience = new Experience();
+  private readonly experience = new Experience();
   private downSince: number | undefined = performance.now();
 
   constructor(addresses: readonly BackendAddress[], rules: BackendRules) {

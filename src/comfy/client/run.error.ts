@@ -21,10 +21,7 @@ export function rejectedError(error: unknown): ComfyError {
       cause: error,
     });
   }
-  return new ComfyError('no_backend', 'The backend did not take the prompt. Try again.', {
-    reason: 'refused',
-    cause: error,
-  });
+  return new ComfyError('no_backend', 'The backend did not take the prompt. Try again.', { cause: error });
 }
 
 /** What a GPU says that needs a restart: every job after this one fails as well, and none of them is to blame. */
@@ -84,7 +81,6 @@ export function lostError(accepted: boolean, cause?: unknown): ComfyError {
   return accepted
     ? new ComfyError('backend_lost', 'The backend was lost while the job ran.', { cause })
     : new ComfyError('no_backend', 'The backend was lost before it took the job. Try again.', {
-        reason: 'refused',
         cause,
       });
 }

@@ -26,7 +26,7 @@ export interface Candidate {
   readonly heldMs: number | undefined;
 }
 
-/** `pass`: this one goes first, because its models are loaded there. `hold`: it waits for a busy backend that has its models. */
+/** What is to happen next. */
 export type Choice<C extends Candidate, S extends Seat> = {
   /** Who goes where. */
   match?: { candidate: C; seat: S };

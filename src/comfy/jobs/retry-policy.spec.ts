@@ -10,7 +10,7 @@ const tried = (code: ComfyErrorCode): JobAttempt => ({
   at: 1,
   failure: { code, message: '', retryable: true },
 });
-const error = (code: ComfyErrorCode, reason?: 'output_gone' | 'sick' | 'refused') =>
+const error = (code: ComfyErrorCode, reason?: 'output_gone' | 'sick') =>
   new ComfyError(code, '', reason === undefined ? {} : { reason });
 
 describe('judge', () => {
