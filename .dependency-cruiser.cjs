@@ -1,8 +1,12 @@
 /**
  * The arrows of the house: a room may import only from the rooms below it, and only through their `index.ts`.
- * Top to bottom: main → app → faces → comfy → storage → config. Inside comfy: jobs → backends → client → workflow.
+ * Top to bottom: main → app → faces → comfy → assets → storage, state → config. Inside comfy: jobs → backends → client →
+ * workflow.
  */
-const faces = 'generate|backends|files|health|openapi|problem|request';
+const faces =
+  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery';
+
+const shared = 'problem|request|feed|idempotency|delivery';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -23,6 +27,18 @@ module.exports = {
       to: { path: '^src/(?!config/)' },
     },
     {
+      name: 'state-is-a-leaf',
+      severity: 'error',
+      from: { path: '^src/state/' },
+      to: { path: '^src/(?!state/)' },
+    },
+    {
+      name: 'assets-know-nothing-of-jobs',
+      severity: 'error',
+      from: { path: '^src/assets/' },
+      to: { path: '^src/(?!assets/|storage/|state/|config/)' },
+    },
+    {
       name: 'storage-knows-nothing-of-comfyui',
       severity: 'error',
       from: { path: '^src/storage/' },
@@ -32,14 +48,14 @@ module.exports = {
       name: 'engine-imports-nothing-from-the-faces',
       severity: 'error',
       from: { path: '^src/comfy/' },
-      to: { path: '^src/(?!comfy/|storage/|config/)' },
+      to: { path: '^src/(?!comfy/|assets/|storage/|state/|config/)' },
     },
     {
       name: 'a-face-talks-to-comfy-service-only',
-      comment: 'Faces may share the problem room; nothing else of each other.',
+      comment: 'Faces have some rooms in common; they share nothing else.',
       severity: 'error',
       from: { path: `^src/(${faces})/` },
-      to: { path: `^src/(${faces})/`, pathNot: ['^src/$1/', '^src/(problem|request)/'] },
+      to: { path: `^src/(${faces})/`, pathNot: ['^src/$1/', `^src/(${shared})/`] },
     },
     {
       name: 'client-is-the-ground-floor',

@@ -8,6 +8,7 @@ import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
 import { GenerateModule } from './generate/index.js';
 import { HealthModule } from './health/index.js';
+import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
 
 type Config = ConfigService<Settings, true>;
@@ -31,6 +32,10 @@ export class AppModule implements BeforeApplicationShutdown {
           ignoreEnvFile: true,
           skipProcessEnv: true,
           load: [() => settings],
+        }),
+        StateModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('state', { infer: true }),
         }),
         StorageModule.forRootAsync({
           inject: [ConfigService],

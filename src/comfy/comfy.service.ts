@@ -33,6 +33,7 @@ import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
 import {
   Dispatcher,
   Job,
+  type JobForecast,
   JobQueue,
   type JobState,
   type JobUpdate,
@@ -140,6 +141,11 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   /** Jobs that wait before this one; undefined where it does not wait. */
   position(id: string): number | undefined {
     return this.queue.position(id);
+  }
+
+  /** Where a job is in line, and when it will be done as far as that is known. */
+  forecast(id: string): JobForecast {
+    return { position: this.queue.position(id), startsInMs: undefined, endsInMs: undefined };
   }
 
   /** Ends a job: a waiting one leaves the line, a running one is stopped on its backend. @returns false: it had ended */

@@ -15,6 +15,7 @@ export {
   isFinal,
   type JobEvent,
   type JobFailure,
+  type JobForecast,
   type JobOutput,
   type JobPreview,
   type JobState,

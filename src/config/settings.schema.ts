@@ -4,6 +4,7 @@ import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js'
 import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from './fields.js';
 import { parseBackendHeaders } from './backend-headers.js';
 import { parseLinkSecrets } from './link-secrets.js';
+import { parseOrigins } from './origins.js';
 
 /**
  * Every environment variable the service reads, and nothing else does. Unknown variables are left alone: the
@@ -19,6 +20,11 @@ export const SETTINGS_SCHEMA = z.object({
     'log',
   ),
   LOG_FORMAT: choice('Log lines for people or for machines', ['text', 'json'], 'text'),
+  CORS_ORIGINS: parsed(
+    'Origins of web pages that may call this server and watch jobs; none where not set',
+    '* for all, or origins separated by commas, e.g. https://studio.example.com',
+    parseOrigins,
+  ),
   MAX_BODY_MB: integer('Largest request body, in MiB', 1, 1_024, 32),
 
   COMFYUI_SERVER: parsedOr(
@@ -76,6 +82,17 @@ export const SETTINGS_SCHEMA = z.object({
   OUTPUT_DIR: textOr('Folder of the local copies, served at /output_images', 'a path', 'output_images'),
   MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),
   MIN_FREE_MB: integer('Free disk space below which nothing is stored any more, in MiB', 0, 1_048_576, 64),
+  MAX_UPLOAD_MB: integer('Largest file that callers may upload, in MiB', 1, 102_400, 1_024),
+  STATE_DIR: text(
+    'Folder in which jobs, assets and idempotency keys outlive a restart; in memory only where not set',
+    'a path',
+  ),
+  RETENTION_DAYS: integer(
+    'With STATE_DIR: how long jobs, assets and their files are kept, in days; 0: for ever',
+    0,
+    36_500,
+    31,
+  ),
   LINK_SECRETS: parsed(
     'Keys that sign links of ours; the first signs, all are good. Made and kept in OUTPUT_DIR where not set',
     'id:secret, several separated by commas, each secret 32 characters or more',

@@ -29,6 +29,8 @@ export interface Settings {
     /** No trailing slash. */
     baseUrl: string | undefined;
     maxBodyBytes: number;
+    /** Origins of web pages that may call; absent: none. */
+    corsOrigins: '*' | string[] | undefined;
   };
   log: { level: Env['LOG_LEVEL']; format: Env['LOG_FORMAT'] };
   comfy: {
@@ -43,6 +45,16 @@ export interface Settings {
     noBackendAfterMs: number;
     storeRetryMs: number;
     shutdownGraceMs: number;
+  };
+  /** What is remembered, and how long. */
+  state: {
+    /** Folder of the database; absent: in memory. */
+    directory: string | undefined;
+  };
+  assets: {
+    maxUploadBytes: number;
+    /** Milliseconds that assets and ended jobs are kept; undefined: for ever. Absent database folder: see ADR 0016. */
+    retentionMs: number | undefined;
   };
   /** Token for what only operators may do; absent: everybody may. */
   adminToken: string | undefined;
@@ -71,6 +83,7 @@ export class SettingsError extends Error {
 }
 
 const MIB = 1024 * 1024;
+const DAY_MS = 86_400_000;
 
 /**
  * Reads the settings from environment variables.
@@ -91,6 +104,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       port: values.PORT,
       baseUrl: values.SERVER_BASE_URL,
       maxBodyBytes: values.MAX_BODY_MB * MIB,
+      corsOrigins: values.CORS_ORIGINS,
     },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     comfy: {
@@ -105,6 +119,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       noBackendAfterMs: values.NO_BACKEND_S * 1_000,
       storeRetryMs: values.STORE_RETRY_S * 1_000,
       shutdownGraceMs: values.SHUTDOWN_GRACE_S * 1_000,
+    },
+    state: { directory: values.STATE_DIR },
+    assets: {
+      maxUploadBytes: values.MAX_UPLOAD_MB * MIB,
+      retentionMs: values.RETENTION_DAYS === 0 ? undefined : values.RETENTION_DAYS * DAY_MS,
     },
     adminToken: values.ADMIN_TOKEN,
     generate: { waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000 },

@@ -15,8 +15,14 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   unauthorized: { detail: 'Send the token of ADMIN_TOKEN: Authorization: Bearer …' },
   link_invalid: { detail: 'This link was not made here, or was changed on its way.' },
   not_found: { detail: 'There is nothing at this address. The addresses are listed at /docs.' },
+  blob_not_found: { detail: 'No file with this hash is known here. Upload it with POST /api/v2/assets.' },
   method_not_allowed: { detail: 'Files can be read only (GET, HEAD).' },
   cancelled: { detail: 'The job was cancelled before it was done.', job_id: JOB_ID },
+  hash_mismatch: {
+    detail:
+      'The bytes that arrived do not have the hash in expected_hash. Nothing was kept; send them again.',
+  },
+  asset_in_use: { detail: 'A job that has not ended needs this asset.' },
   link_expired: { detail: 'This link was good for a limited time, which is over.' },
   payload_too_large: { detail: 'The body is larger than this server takes (MAX_BODY_MB).' },
   unsupported_media_type: { detail: 'Send the body as JSON, with Content-Type: application/json.' },
@@ -49,7 +55,15 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
     detail: 'The node made one file; there is no output_index 1. The last is 0.',
     job_id: JOB_ID,
   },
+  missing_asset: {
+    detail:
+      'workflow.10.inputs.image: there is no asset 0a1b2c3d-0000-4000-8000-000000000000. Upload it first.',
+  },
+  idempotency_key_reuse: {
+    detail: 'This Idempotency-Key was used for another request. Send a new key, or the same request.',
+  },
   queue_full: { detail: '1000 jobs are waiting already. Try again in a moment.', retry_after: 5 },
+  too_many_streams: { detail: 'Too many watch jobs at once. Ask for the job instead.', retry_after: 5 },
   internal_error: { detail: 'This was not expected; the log of the server says more.' },
   node_execution_error: {
     detail: 'Node 3 (KSampler) failed: ValueError: the seed must not be negative',
@@ -70,6 +84,10 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   interrupted: { detail: 'The job was interrupted on the backend by somebody else.', job_id: JOB_ID },
   backend_lost: { detail: 'The backend was lost while the job ran.', job_id: JOB_ID },
   storage_error: { detail: 'The output folder cannot be written to.', job_id: JOB_ID },
+  state_error: {
+    detail: 'The server cannot write down what it has to remember.',
+    retry_after: 15,
+  },
   no_backend: { detail: 'No ComfyUI can be reached at the moment. Try again later.', retry_after: 15 },
   shutting_down: { detail: 'The server is shutting down. Try again in a moment.', retry_after: 15 },
   job_timeout: { detail: 'The job took longer than 3600 s (JOB_TIMEOUT_S).', job_id: JOB_ID },

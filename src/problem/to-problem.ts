@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { ComfyError, type JobFailure } from '../comfy/index.js';
+import { StateError } from '../state/index.js';
 import { StorageError } from '../storage/index.js';
 import { ProblemException, type ProblemExtras } from './problem.exception.js';
 import type { ProblemCode } from './problem.table.js';
@@ -9,6 +10,8 @@ const RETRY_AFTER: Partial<Record<ProblemCode, number>> = {
   queue_full: 5,
   no_backend: 15,
   shutting_down: 15,
+  state_error: 15,
+  too_many_streams: 5,
   storage_error: 30,
 };
 
@@ -46,6 +49,9 @@ export function toProblem(error: unknown): ProblemException | undefined {
   }
   if (error instanceof StorageError) {
     return failureToProblem({ code: error.code, message: error.message, retryable: error.retryable });
+  }
+  if (error instanceof StateError) {
+    return new ProblemException('state_error', error.message, { retry_after: 15 });
   }
   if (error instanceof HttpException) {
     const status = error.getStatus();

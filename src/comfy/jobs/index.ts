@@ -1,4 +1,5 @@
 export { Dispatcher, noBackend } from './dispatcher.js';
+export type { JobForecast } from './forecast.js';
 export { InProcessQueue } from './in-process.queue.js';
 export { Job, type JobUpdate } from './job.js';
 export { isFinal, reduceJob } from './job.reducer.js';

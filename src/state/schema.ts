@@ -1,0 +1,54 @@
+/**
+ * What the database holds, as the steps that lead there: a new file goes through all of them, an older one through those it
+ * lacks. A step that was released is never changed; a new one is added behind it. Times are milliseconds since the epoch.
+ */
+export const SCHEMA_STEPS: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    finished INTEGER,
+    state TEXT NOT NULL,
+    request TEXT NOT NULL,
+    workflow TEXT,
+    prompt TEXT
+  ) STRICT;
+  CREATE INDEX jobs_by_status ON jobs (status, number);
+  CREATE INDEX jobs_by_end ON jobs (finished) WHERE finished IS NOT NULL;
+
+  CREATE TABLE assets (
+    id TEXT PRIMARY KEY,
+    file TEXT NOT NULL,
+    hash TEXT,
+    kind TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    md5 TEXT NOT NULL,
+    path TEXT,
+    job TEXT,
+    created INTEGER NOT NULL,
+    expires INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX assets_by_file ON assets (file);
+  CREATE INDEX assets_by_hash ON assets (hash) WHERE hash IS NOT NULL;
+  CREATE INDEX assets_by_job ON assets (job) WHERE job IS NOT NULL;
+  CREATE INDEX assets_by_expiry ON assets (expires) WHERE expires IS NOT NULL;
+
+  CREATE TABLE idempotency_keys (
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    job TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (scope, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created);
+  `,
+];
