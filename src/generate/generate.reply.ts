@@ -1,6 +1,7 @@
 import type { JobOutput, JobState } from '../comfy/index.js';
+import { toOutputView } from '../feed/index.js';
 import { failureToProblem, ProblemException } from '../problem/index.js';
-import type { GenerateReplyDto, OutputDto, PendingReplyDto } from './generate.dto.js';
+import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
 
 /**
  * The file that a caller means.
@@ -24,7 +25,7 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
     url,
     expires_at: expiresAt?.toISOString() ?? null,
     job_id: state.id,
-    outputs: state.outputs.map(toOutput),
+    outputs: state.outputs.map(toOutputView),
     timings: {
       queued_ms: started - created,
       rendering_ms: rendered - started,
@@ -50,17 +51,4 @@ export function expectSuccess(state: JobState): JobState {
   if (state.status === 'succeeded') return state;
   if (state.failure !== undefined) throw failureToProblem(state.failure, { job_id: state.id });
   throw new ProblemException('cancelled', 'The job was cancelled before it was done.', { job_id: state.id });
-}
-
-function toOutput(output: JobOutput, index: number): OutputDto {
-  return {
-    node_id: output.node,
-    index,
-    kind: output.kind,
-    url: output.url,
-    content_type: output.contentType,
-    size: output.size,
-    filename: output.key,
-    expires_at: output.expiresAt?.toISOString() ?? null,
-  };
 }

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import { defer, finalize, type Observable, ReplaySubject, share, type Subscription } from 'rxjs';
+import { ComfyService } from '../comfy/index.js';
+import { ProblemException } from '../problem/index.js';
+import { FanOut } from './fan-out.js';
+import type { JobSnapshot } from './job-snapshot.js';
+import { jobSnapshots } from './job-snapshots.js';
+import { pump, type Sink } from './pump.js';
+import { SharedChanges } from './shared-changes.js';
+
+/** Watchers in all, whichever face they came through. */
+export const MAX_WATCHERS = 10_000;
+
+/** Jobs as faces watch them: paced, shared by all watchers of a job, and no faster than the slowest sink wants. */
+@Injectable()
+export class JobFeed {
+  private readonly jobs = new Map<string, Observable<JobSnapshot>>();
+  private readonly changes = new SharedChanges();
+  private readonly fanOut: FanOut;
+  private watching = 0;
+
+  constructor(private readonly comfy: ComfyService) {
+    // While the service stops, connections are closed right after the last jobs have ended.
+    this.fanOut = new FanOut(() => !comfy.accepting);
+  }
+
+  /**
+   * The newest snapshot first, then whenever something changed. Completes after the final one, or without it where the job
+   * is not known or the engine lets go of it. Subscribing counts as watching: a caller who hangs up does not cancel the job.
+   */
+  follow(id: string): Observable<JobSnapshot> {
+    return defer(() => {
+      const shared = this.jobs.get(id) ?? this.open(id);
+      this.jobs.set(id, shared);
+      return shared;
+    });
+  }
+
+  /**
+   * Brings what happens to a job to a sink, at the sink's pace; nothing is sent before this returns.
+   * @returns closed once the end was told; unsubscribe when the sink goes away
+   * @throws ProblemException `not_found` · `too_many_streams`
+   */
+  watch(id: string, sink: Sink): Subscription {
+    if (this.comfy.find(id) === undefined) {
+      throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
+    }
+    if (this.watching >= MAX_WATCHERS) {
+      throw new ProblemException('too_many_streams', 'Too many watch jobs of this server. Try again later.');
+    }
+    this.watching += 1;
+    const subscription = pump(this.follow(id), sink, { fanOut: this.fanOut, changes: this.changes });
+    subscription.add(() => {
+      this.watching -= 1;
+    });
+    return subscription;
+  }
+
+  /** Watchers now, 0 to `MAX_WATCHERS`. */
+  get watchers(): number {
+    return this.watching;
+  }
+
+  private open(id: string): Observable<JobSnapshot> {
+    return jobSnapshots(this.comfy, id).pipe(
+      finalize(() => this.jobs.delete(id)),
+      share({ connector: () => new ReplaySubject(1) }),
+    );
+  }
+}

@@ -1,0 +1,29 @@
+import type { JobOutput } from '../comfy/index.js';
+
+/** A file as every face tells of it. */
+export interface OutputView {
+  node_id: string;
+  /** Its place among the job's files, from 0. */
+  index: number;
+  kind: JobOutput['kind'];
+  url: string;
+  content_type: string;
+  /** Bytes. */
+  size: number;
+  filename: string;
+  /** ISO 8601; null: `url` does not expire. */
+  expires_at: string | null;
+}
+
+export function toOutputView(output: JobOutput, index: number): OutputView {
+  return {
+    node_id: output.node,
+    index,
+    kind: output.kind,
+    url: output.url,
+    content_type: output.contentType,
+    size: output.size,
+    filename: output.key,
+    expires_at: output.expiresAt?.toISOString() ?? null,
+  };
+}
