@@ -245,8 +245,11 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
     const { durable } = this.store;
-    if (durable) this.dispatcher.stop();
-    else this.end(this.queue.unfinished().filter(({ state }) => state.status === 'queued'));
+    const waiting = this.queue.unfinished().filter(({ state }) => state.status === 'queued');
+    if (durable) {
+      this.dispatcher.stop();
+      for (const job of waiting) job.release();
+    } else this.end(waiting);
     const running = this.queue.unfinished().filter(({ state }) => state.status !== 'queued');
     if (running.length > 0) {
       this.logger.log(
