@@ -63,7 +63,10 @@ export class AppModule implements BeforeApplicationShutdown {
           inject: [ConfigService],
           useFactory: (config: Config) => ({ adminToken: config.get('adminToken', { infer: true }) }),
         }),
-        AssetsModule,
+        AssetsModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('assets', { infer: true }),
+        }),
         FilesModule,
         HealthModule,
       ],
