@@ -123,8 +123,9 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    * Makes a job of a workflow and puts it in line.
    * @throws ComfyError `invalid_workflow` · `workflow_format_ui` · `output_node_not_found` · `missing_asset` · `queue_full` ·
    * `no_backend` · `shutting_down`; StateError
+   * @param alongside writes down what belongs to the job: both are on record, or neither, whenever the process may die
    */
-  submit(request: SubmitRequest): JobState {
+  submit(request: SubmitRequest, alongside?: (jobId: string) => void): JobState {
     const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
     const workflow = parseWorkflow(request.workflow);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
@@ -135,7 +136,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     const job = new Job(randomUUID(), details, Date.now());
     this.queue.expectRoom();
     // On record before anybody works for it, or is told of it.
-    this.store.add(job);
+    this.store.add(job, alongside);
     this.queue.add(job);
     this.submissions.next(job.state);
     return job.state;

@@ -54,8 +54,8 @@ export class JobStore {
     return this.database.durable;
   }
 
-  /** A new job; from now on its changes are written down as well. @throws StateError */
-  add(job: Job): void {
+  /** A new job, and what belongs to it; from now on its changes are written down as well. @throws StateError */
+  add(job: Job, alongside?: (jobId: string) => void): void {
     const { request, state } = job;
     if (request === undefined) return;
     const { outputNode, allOutputs, priority, caller, workflow, extraData, keysLost } = request;
@@ -66,15 +66,18 @@ export class JobStore {
       caller,
       hadKeys: keysLost === true || extraData !== undefined,
     };
-    this.database.run(
-      'INSERT INTO jobs (id, status, created, state, request, workflow) VALUES (?, ?, ?, ?, ?, ?)',
-      state.id,
-      state.status,
-      state.times.created,
-      writeState(state),
-      JSON.stringify(stored),
-      stringifyJson(workflow),
-    );
+    this.database.transaction(() => {
+      this.database.run(
+        'INSERT INTO jobs (id, status, created, state, request, workflow) VALUES (?, ?, ?, ?, ?, ?)',
+        state.id,
+        state.status,
+        state.times.created,
+        writeState(state),
+        JSON.stringify(stored),
+        stringifyJson(workflow),
+      );
+      alongside?.(job.id);
+    });
     this.follow(job);
   }
 
