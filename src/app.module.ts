@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Module } from '@nes
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
+import { AssetsModule } from './assets/index.js';
 import { BackendsModule } from './backends/index.js';
 import { ComfyModule } from './comfy/index.js';
 import type { Settings } from './config/index.js';
@@ -46,7 +47,10 @@ export class AppModule implements BeforeApplicationShutdown {
         }),
         ComfyModule.forRootAsync({
           inject: [ConfigService],
-          useFactory: (config: Config) => config.get('comfy', { infer: true }),
+          useFactory: (config: Config) => ({
+            ...config.get('comfy', { infer: true }),
+            retentionMs: config.get('assets.retentionMs', { infer: true }),
+          }),
         }),
         GenerateModule.forRootAsync({
           inject: [ConfigService],
@@ -58,6 +62,10 @@ export class AppModule implements BeforeApplicationShutdown {
         BackendsModule.forRootAsync({
           inject: [ConfigService],
           useFactory: (config: Config) => ({ adminToken: config.get('adminToken', { infer: true }) }),
+        }),
+        AssetsModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('assets', { infer: true }),
         }),
         FilesModule,
         HealthModule,

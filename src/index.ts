@@ -2,7 +2,9 @@
  * What another Nest application can import: the engine and the storage as modules, the routes that hand out stored
  * files, and the types they speak.
  */
+export { type Asset, Assets, AssetsModule } from './assets/index.js';
 export * from './comfy/index.js';
 export { parseComfyuiServer, type BackendAddress } from './config/index.js';
 export { FilesModule } from './files/index.js';
+export { StateDatabase, StateError, StateModule, type StateOptions } from './state/index.js';
 export * from './storage/index.js';

@@ -3,6 +3,7 @@ export type ComfyErrorCode =
   | 'invalid_workflow'
   | 'workflow_format_ui'
   | 'output_node_not_found'
+  | 'missing_asset'
   | 'no_output'
   | 'queue_full'
   | 'node_execution_error'
@@ -19,9 +20,9 @@ export type ComfyErrorCode =
  * Finer than the code, for whoever decides what happens next; not part of the API.
  * `output_gone`: the run succeeded, but a file it names is not there (23b). `sick`: the backend fails by itself, whatever
  * it is given. `not_begun`: it waited there for too long. `struck`: an order of ours to
- * stop another job hit it.
+ * stop another job hit it. `not_found_again`: we restarted, and the prompt that we had given away is not there any more.
  */
-export type ComfyErrorReason = 'output_gone' | 'sick' | 'not_begun' | 'struck';
+export type ComfyErrorReason = 'output_gone' | 'sick' | 'not_begun' | 'struck' | 'not_found_again';
 
 /** What is wrong with one node, in the words of ComfyUI. */
 export interface NodeError {

@@ -29,6 +29,8 @@ export interface ComfyOptions {
   storeRetryMs?: number;
   /** Milliseconds that running jobs have to end when the application stops. @default 25000 */
   shutdownGraceMs?: number;
+  /** Milliseconds that ended jobs are remembered, with their files, where `StateModule` has a folder. @default for ever */
+  retentionMs?: number | undefined;
   /** An API-format workflow that a backend has to run before it gets jobs. */
   warmUpWorkflow?: unknown;
   /** Time limits towards ComfyUI. @default CLIENT_LIMITS */

@@ -1,24 +1,31 @@
 import { Module } from '@nestjs/common';
+import { Assets } from '../assets/index.js';
+import { StateDatabase } from '../state/index.js';
 import { Storage } from '../storage/index.js';
 import { BackendPool, RUN_DEADLINES } from './backends/index.js';
 import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
 import { ComfyService } from './comfy.service.js';
-import { Dispatcher, InProcessQueue, JobQueue, JobRunner } from './jobs/index.js';
+import { Dispatcher, InProcessQueue, JobQueue, JobRetention, JobRunner, JobStore } from './jobs/index.js';
 import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
 
 /**
- * The engine: `ComfyModule.forRoot(options)` or `forRootAsync({ useFactory, inject })`. Needs a `Storage` in reach,
- * which `StorageModule` provides.
+ * The engine: `ComfyModule.forRoot(options)` or `forRootAsync({ useFactory, inject })`. Needs `Storage`, `StateDatabase` and
+ * `Assets` in reach, which `StorageModule`, `StateModule` and `AssetsModule` provide.
  */
 @Module({
   providers: [
     ComfyService,
     {
       provide: BackendPool,
-      inject: [COMFY_OPTIONS],
-      useFactory: ({ backends, slots = 2, deadlines, circuit, warmUpWorkflow, limits }: ComfyOptions) =>
+      inject: [COMFY_OPTIONS, StateDatabase],
+      useFactory: (
+        { backends, slots = 2, deadlines, circuit, warmUpWorkflow, limits, noBackendAfterMs }: ComfyOptions,
+        { owner }: StateDatabase,
+      ) =>
         new BackendPool(backends, {
+          owner,
+          adoptWithinMs: noBackendAfterMs,
           slots,
           deadlines,
           circuit,
@@ -32,12 +39,23 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
       useFactory: ({ maxQueue = 1_000 }: ComfyOptions) => new InProcessQueue(maxQueue),
     },
     {
+      provide: JobStore,
+      inject: [StateDatabase],
+      useFactory: (database: StateDatabase) => new JobStore(database),
+    },
+    {
+      provide: JobRetention,
+      inject: [JobStore, Assets, COMFY_OPTIONS],
+      useFactory: (store: JobStore, assets: Assets, { retentionMs }: ComfyOptions) =>
+        new JobRetention(store, assets, retentionMs),
+    },
+    {
       provide: JobRunner,
-      inject: [Storage, COMFY_OPTIONS],
-      useFactory: (storage: Storage, options: ComfyOptions) => {
+      inject: [Storage, Assets, COMFY_OPTIONS],
+      useFactory: (storage: Storage, assets: Assets, options: ComfyOptions) => {
         const { jobFolders = true, deleteHistory = true, maxAttempts = 3, avoidMs = 1_000 } = options;
         const { storeRetryMs = 60_000, limits = CLIENT_LIMITS, deadlines = RUN_DEADLINES } = options;
-        return new JobRunner(storage, {
+        return new JobRunner(storage, assets, {
           jobFolders,
           deleteHistory,
           retry: { maxAttempts, avoidMs },

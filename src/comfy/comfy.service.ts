@@ -7,19 +7,24 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import {
+  defaultIfEmpty,
   distinctUntilChanged,
   EMPTY,
   filter,
   forkJoin,
   lastValueFrom,
   map,
+  merge,
+  of,
   type Observable,
   skip,
   startWith,
   Subject,
+  take,
   takeUntil,
   timer,
 } from 'rxjs';
+import { Assets } from '../assets/index.js';
 import {
   type Backend,
   type BackendFailure,
@@ -33,24 +38,32 @@ import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
 import {
   Dispatcher,
   Job,
+  type JobFilter,
   type JobForecast,
+  type JobPage,
   JobQueue,
+  JobRetention,
+  JobStore,
   type JobState,
   type JobUpdate,
   noBackend,
   toFailure,
 } from './jobs/index.js';
-import { findOutputNode, parseWorkflow } from './workflow/index.js';
+import { assetReferences, findOutputNode, parseWorkflow, type Workflow } from './workflow/index.js';
 
 export interface SubmitRequest {
   /** An API-format workflow, as it came from the caller. */
   workflow: unknown;
   /** The node whose files are wanted. Without it: the only node that makes files, or the first that saves to `output`. */
   outputNode?: string | number | undefined;
+  /** Everything that the workflow makes is wanted, texts as well. @default false */
+  allOutputs?: boolean | undefined;
   /** −100 to 100; higher goes first. @default 0 */
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
   caller?: string | undefined;
+  /** Passed on in the prompt's `extra_data`: keys of partner nodes. Never written down. */
+  extraData?: Record<string, string> | undefined;
 }
 
 /** How a backend is, for readiness and operators. Times are milliseconds since the epoch. */
@@ -82,6 +95,9 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   private stopping = false;
 
   constructor(
+    private readonly store: JobStore,
+    private readonly assets: Assets,
+    private readonly retention: JobRetention,
     private readonly queue: JobQueue,
     private readonly pool: BackendPool,
     private readonly dispatcher: Dispatcher,
@@ -105,16 +121,22 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
 
   /**
    * Makes a job of a workflow and puts it in line.
-   * @throws ComfyError `invalid_workflow` · `workflow_format_ui` · `output_node_not_found` · `queue_full` · `no_backend` ·
-   * `shutting_down`
+   * @throws ComfyError `invalid_workflow` · `workflow_format_ui` · `output_node_not_found` · `missing_asset` · `queue_full` ·
+   * `no_backend` · `shutting_down`; StateError
+   * @param alongside writes down what belongs to the job: both are on record, or neither, whenever the process may die
    */
-  submit(request: SubmitRequest): JobState {
-    const { outputNode: wanted, priority = 0, caller = '' } = request;
+  submit(request: SubmitRequest, alongside?: (jobId: string) => void): JobState {
+    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
     const workflow = parseWorkflow(request.workflow);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
+    this.expectAssets(workflow);
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
-    const job = new Job(randomUUID(), { workflow, outputNode, priority, caller }, Date.now());
+    const details = { workflow, outputNode, allOutputs, priority, caller, extraData };
+    const job = new Job(randomUUID(), details, Date.now());
+    this.queue.expectRoom();
+    // On record before anybody works for it, or is told of it.
+    this.store.add(job, alongside);
     this.queue.add(job);
     this.submissions.next(job.state);
     return job.state;
@@ -125,17 +147,38 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     return this.submissions;
   }
 
-  /** A job that waits, runs, or ended not long ago. */
+  /** A job that waits, runs, or has ended and is still remembered. @throws StateError */
   find(id: string): JobState | undefined {
-    return this.queue.find(id)?.state;
+    return this.queue.find(id)?.state ?? this.store.find(id);
+  }
+
+  /** Jobs that are remembered, the newest first. @throws StateError */
+  list(filter: JobFilter): JobPage {
+    const { jobs, next } = this.store.list(filter);
+    return { jobs: jobs.map((job) => this.queue.find(job.id)?.state ?? job), next };
+  }
+
+  /** The workflow of a job as it was sent; undefined where it is not kept any more. @throws StateError */
+  workflowOf(id: string): Workflow | undefined {
+    return this.queue.find(id)?.request?.workflow ?? this.store.workflowOf(id);
+  }
+
+  /** Does a job that has not ended name this asset? */
+  needsAsset(id: string): boolean {
+    return this.queue
+      .unfinished()
+      .some(({ request }) => request && assetReferences(request.workflow).some((ref) => ref.id === id));
   }
 
   /**
-   * The job's state now, then every change until its end; completes at once for an unknown id. Unsubscribing has no
-   * effect on the job: see `abandon`.
+   * The job's state now, then every change until its end; completes at once for an unknown id, and without an end where the
+   * next process goes on with the job. Unsubscribing has no effect on the job: see `abandon`.
    */
   watch(id: string): Observable<JobUpdate> {
-    return this.queue.find(id)?.watch() ?? EMPTY;
+    const job = this.queue.find(id);
+    if (job !== undefined) return job.watch();
+    const state = this.store.find(id);
+    return state === undefined ? EMPTY : of({ state });
   }
 
   /** Jobs that wait before this one; undefined where it does not wait. */
@@ -163,6 +206,9 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   onApplicationBootstrap(): void {
+    // Before the backends are asked what they run: it may be these.
+    this.restore();
+    this.retention.start();
     this.pool.open();
     this.dispatcher.start();
     for (const backend of this.pool.backends) {
@@ -194,27 +240,60 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /**
-   * Takes no more jobs, and tells those who wait in line; what runs has the grace time to end. What then remains is stopped
-   * on its backend and told so, and every connection closed.
+   * Takes no more jobs; what runs has the grace time to end. What then remains is for the next process, where jobs outlive this
+   * one; else those who wait in line are told at once, and what runs for too long is stopped on its backend and told so.
    */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
-    this.end(this.queue.unfinished().filter(({ state }) => state.status === 'queued'));
-    const running = this.queue.unfinished();
+    const { durable } = this.store;
+    const waiting = this.queue.unfinished().filter(({ state }) => state.status === 'queued');
+    if (durable) {
+      this.dispatcher.stop();
+      for (const job of waiting) job.release();
+    } else this.end(waiting);
+    const running = this.queue.unfinished().filter(({ state }) => state.status !== 'queued');
     if (running.length > 0) {
       this.logger.log(
         `Stopping: ${running.length} jobs have ${this.options.shutdownGraceMs ?? 25_000} ms to end`,
       );
       await lastValueFrom(
-        forkJoin(running.map(({ ended$ }) => ended$)).pipe(
+        forkJoin(running.map((job) => offItsBackend(job))).pipe(
           takeUntil(timer(this.options.shutdownGraceMs ?? 25_000)),
         ),
         { defaultValue: undefined },
       );
     }
     this.dispatcher.stop();
-    this.end(this.queue.unfinished());
+    if (durable) {
+      this.pool.letGo();
+      for (const job of this.queue.unfinished()) job.release();
+    } else this.end(this.queue.unfinished());
+    await this.retention.stop();
     await this.pool.close();
+  }
+
+  /** Goes on with what an earlier process left. */
+  private restore(): void {
+    const unfinished = this.store.unfinished();
+    for (const { state, request } of unfinished) {
+      const job = new Job(state.id, request, state.times.created, { ...state, outputs: [] });
+      this.store.follow(job);
+      // What it had kept already, it will keep again.
+      void this.assets.removeOfJob(state.id).catch(() => undefined);
+      this.dispatcher.restore(job);
+    }
+    if (unfinished.length > 0)
+      this.logger.log(`Going on with ${unfinished.length} jobs of before the restart`);
+  }
+
+  private expectAssets(workflow: Workflow): void {
+    for (const { id, node, input } of assetReferences(workflow)) {
+      if (id !== undefined && this.assets.find(id) !== undefined) continue;
+      throw new ComfyError(
+        'missing_asset',
+        `workflow.${node}.inputs.${input}: there is no asset ${JSON.stringify(id?.slice(0, 64) ?? null)}. Upload it first.`,
+      );
+    }
   }
 
   private end(jobs: readonly Job[]): void {
@@ -272,6 +351,14 @@ function statusOf(backend: Backend): BackendStatus {
     ...backend.tally,
     lastFailure: backend.lastFailure,
   };
+}
+
+/** Completes when the job has ended, or waits in line again. */
+function offItsBackend(job: Job): Observable<unknown> {
+  return merge(job.ended$, job.changes$.pipe(filter(({ state }) => state.status === 'queued'))).pipe(
+    take(1),
+    defaultIfEmpty(undefined),
+  );
 }
 
 function shuttingDown(): ComfyError {

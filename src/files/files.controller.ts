@@ -1,12 +1,9 @@
 import { Controller, Get, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import { deliver } from '../delivery/index.js';
 import { ApiProblems, ProblemException, ProblemFilter } from '../problem/index.js';
-import { type BucketFiles, FileLinks, hasBucket, Storage, StorageError } from '../storage/index.js';
-import { type FileSource, sendFile } from './file-reply.js';
-
-/** A redirect leads to a URL that lives this long at most, in seconds. */
-const REDIRECT_TTL_S = 3_600;
+import { FileLinks, Storage } from '../storage/index.js';
 
 const BYTES = { schema: { type: 'string', format: 'binary' } } as const;
 
@@ -69,12 +66,7 @@ export class FilesController {
     @Res() response: Response,
   ): Promise<void> {
     const secondsLeft = this.admit(key, query);
-    const { storage } = this;
-    if (hasBucket(storage) && storage.delivery === 'redirect') {
-      await redirect(storage, key, secondsLeft, request, response);
-      return;
-    }
-    await sendFile(await this.findSource(key), secondsLeft, request, response);
+    await deliver(this.storage, key, secondsLeft, request, response);
   }
 
   /** @returns seconds that the link is still good for, at least 1 */
@@ -86,38 +78,4 @@ export class FilesController {
       ? new ProblemException('link_expired', 'This link was good for a limited time, which is over.')
       : new ProblemException('link_invalid', 'This link was not made here, or was changed on its way.');
   }
-
-  /** The local copy where there is one: no way to the bucket and back. */
-  private async findSource(key: string): Promise<FileSource> {
-    const { storage } = this;
-    try {
-      await storage.stat(key);
-    } catch (error) {
-      if (!hasBucket(storage) || !(error instanceof StorageError) || error.code !== 'file_not_found')
-        throw error;
-      return { stat: () => storage.statRemote(key), open: (range) => storage.openRemote(key, range) };
-    }
-    return { stat: () => storage.stat(key), open: (range) => storage.open(key, range) };
-  }
-}
-
-async function redirect(
-  bucket: BucketFiles,
-  key: string,
-  secondsLeft: number,
-  request: Request,
-  response: Response,
-) {
-  const ttlSeconds = Math.min(REDIRECT_TTL_S, secondsLeft);
-  // The method is part of OSS's signature.
-  const { url } = await bucket.presign(key, {
-    method: request.method === 'HEAD' ? 'HEAD' : 'GET',
-    ttlSeconds,
-  });
-  // The redirect may be kept for a while, but not as long as its target lives.
-  response.setHeader('Cache-Control', `private, max-age=${Math.max(0, Math.min(300, ttlSeconds - 60))}`);
-  response.setHeader('Referrer-Policy', 'no-referrer');
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Location', url);
-  response.status(302).end();
 }

@@ -1,8 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NextFunction, Request, Response } from 'express';
+import { parseByteRange, unsatisfiable } from '../delivery/index.js';
 import { ProblemException } from '../problem/index.js';
-import { parseByteRange } from './byte-range.js';
 
 /** One plain name: no folder, no dot file, nothing a shell or a proxy could read differently. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
@@ -30,11 +30,6 @@ async function check(directory: string, request: Request, response: Response): P
   if (request.headers['if-range'] !== undefined) return;
   if (parseByteRange(request.headers.range, file.size) === 'unsatisfiable')
     throw unsatisfiable(response, file.size);
-}
-
-export function unsatisfiable(response: Response, size: number): ProblemException {
-  response.setHeader('Content-Range', `bytes */${size}`);
-  return new ProblemException('range_not_satisfiable', `The file has ${size} bytes.`);
 }
 
 function decode(path: string): string {

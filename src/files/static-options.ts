@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import type { ServeStaticModuleOptions } from '@nestjs/serve-static';
+import { setSafetyHeaders } from '../delivery/index.js';
 import { contentTypeOf, etagOf, isKey, OUTPUT_ROUTE } from '../storage/index.js';
-import { setSafetyHeaders } from './file-headers.js';
 
 /** serve-static with everything off that is not "send this file"; `guardOutput` stands before it. */
 export function staticOptions(directory: string): ServeStaticModuleOptions {

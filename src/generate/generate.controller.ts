@@ -25,8 +25,23 @@ import {
 import type { Request, Response } from 'express';
 import { Observable } from 'rxjs';
 import { isFinal, type JobState } from '../comfy/index.js';
+import {
+  IDEMPOTENCY_HEADER,
+  IdempotencyKey,
+  type IdempotencyKeyOf,
+  type Submission,
+  tellReplay,
+} from '../idempotency/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
-import { Caller, CALLER_HEADER, HangUp } from '../request/index.js';
+import {
+  Caller,
+  CALLER_HEADER,
+  HangUp,
+  Prefer,
+  PREFER_HEADER,
+  type Preferences,
+  tellApplied,
+} from '../request/index.js';
 import { Storage } from '../storage/index.js';
 import {
   GenerateDto,
@@ -38,7 +53,7 @@ import {
   WORKFLOW_EXAMPLE,
 } from './generate.dto.js';
 import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
-import { GenerateService } from './generate.service.js';
+import { GenerateService, type Patience } from './generate.service.js';
 import { wantsFile } from './wants-file.js';
 
 const FILE_CONTENT = { schema: { type: 'string', format: 'binary' } } as const;
@@ -61,6 +76,25 @@ const RETRY_AFTER = {
     example: 2,
   },
 } as const;
+
+const PENDING = {
+  status: 202,
+  description: 'Not ready yet, and the caller prefers not to wait longer',
+  headers: {
+    ...RETRY_AFTER,
+    Location: {
+      description: 'Where to ask for the result; it answers as this call would have',
+      schema: { type: 'string', format: 'uri-reference' },
+    },
+  },
+  content: { 'application/json': { schema: { $ref: getSchemaPath(PendingReplyDto) } } },
+} as const;
+
+/** What a caller wants to see of the result. */
+interface Wanted {
+  file: boolean;
+  index: number | null | undefined;
+}
 
 const CALL = { workflow_data: WORKFLOW_EXAMPLE, output_node_id: 277 };
 const CALL_EXAMPLES = {
@@ -91,7 +125,11 @@ const CALL_PROBLEMS = [
   'unsupported_media_type',
   'workflow_format_ui',
   'output_node_not_found',
+  'missing_asset',
+  'idempotency_key_reuse',
   'queue_full',
+  'cancelled',
+  'state_error',
   'wait_timeout',
   ...JOB_PROBLEMS,
 ] as const;
@@ -111,7 +149,7 @@ export class GenerateController {
   @ApiOperation({
     summary: 'Run a workflow, answer with the URL of its picture',
     description:
-      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself; generated clients call `generateFile` for that, whose type says so. Hanging up cancels the job.',
+      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself; generated clients call `generateFile` for that, whose type says so. Hanging up cancels the job, unless it has an `Idempotency-Key`: then a second try finds it.',
   })
   @ApiBody({
     type: GenerateDto,
@@ -128,16 +166,27 @@ export class GenerateController {
     content: { ...JSON_REPLY, ...FILE },
   })
   @ApiHeader(CALLER_HEADER)
+  @ApiHeader(IDEMPOTENCY_HEADER)
+  @ApiHeader(PREFER_HEADER)
+  @ApiResponse(PENDING)
   @ApiProblems(...CALL_PROBLEMS)
   async generate(
     @Body() body: GenerateDto,
     @Caller() caller: string,
+    @IdempotencyKey() key: IdempotencyKeyOf,
+    @Prefer() preferences: Preferences,
     @HangUp() hangUp: Observable<void>,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
-  ): Promise<GenerateReplyDto | StreamableFile> {
-    const state = await this.generateService.run(body, caller, hangUp);
-    return this.answer(state, body.output_index, wantsFile(body.response_type, request), response);
+  ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
+    const submission = this.generateService.submit(body, caller, key);
+    const wanted = { index: body.output_index, file: wantsFile(body.response_type, request) };
+    return this.waitFor(
+      submission,
+      { preferences, hangUp, abandons: key.key === undefined },
+      wanted,
+      response,
+    );
   }
 
   @Post('generate_file')
@@ -145,7 +194,7 @@ export class GenerateController {
   @ApiOperation({
     summary: 'Run a workflow, answer with the file it makes',
     description:
-      'Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job.',
+      'Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job, unless it has an `Idempotency-Key`: then a second try finds it.',
   })
   @ApiBody({ type: GenerateFileDto, examples: CALL_EXAMPLES })
   @ApiResponse({
@@ -155,22 +204,33 @@ export class GenerateController {
     content: FILE,
   })
   @ApiHeader(CALLER_HEADER)
+  @ApiHeader(IDEMPOTENCY_HEADER)
+  @ApiHeader(PREFER_HEADER)
+  @ApiResponse(PENDING)
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
     @Body() body: GenerateFileDto,
     @Caller() caller: string,
+    @IdempotencyKey() key: IdempotencyKeyOf,
+    @Prefer() preferences: Preferences,
     @HangUp() hangUp: Observable<void>,
     @Res({ passthrough: true }) response: Response,
-  ): Promise<StreamableFile> {
-    const state = await this.generateService.run(body, caller, hangUp);
-    return this.sendFile(state, body.output_index, response);
+  ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
+    const submission = this.generateService.submit(body, caller, key);
+    const wanted = { index: body.output_index, file: true };
+    return this.waitFor(
+      submission,
+      { preferences, hangUp, abandons: key.key === undefined },
+      wanted,
+      response,
+    );
   }
 
   @Get('generate/:job_id')
   @ApiOperation({
     summary: 'Ask for the result of a call that waited too long',
     description:
-      'The same answer as that call would have got, once it is there; 202 until then. The last thousand jobs are remembered, until a restart.',
+      'The same answer as that call would have got, once it is there; 202 until then. With STATE_DIR jobs are remembered for RETENTION_DAYS, else the last thousand until a restart.',
   })
   @ApiParam({
     name: 'job_id',
@@ -183,36 +243,58 @@ export class GenerateController {
     headers: FILE_REPLY_HEADERS,
     content: { ...JSON_REPLY, ...FILE },
   })
-  @ApiResponse({
-    status: 202,
-    description: 'Not ready yet',
-    headers: RETRY_AFTER,
-    content: { 'application/json': { schema: { $ref: getSchemaPath(PendingReplyDto) } } },
-  })
-  @ApiProblems('invalid_request', 'not_found', 'cancelled', ...JOB_PROBLEMS)
+  @ApiHeader({ ...PREFER_HEADER, description: 'RFC 7240. `wait=N`: wait N seconds at most for the result' })
+  @ApiResponse(PENDING)
+  @ApiProblems('invalid_request', 'not_found', 'cancelled', 'state_error', ...JOB_PROBLEMS)
   async getResult(
     @Param('job_id', new ParseUUIDPipe({ exceptionFactory: notAJobId })) id: string,
     @Query() query: ResultQueryDto,
+    @Prefer() preferences: Preferences,
+    @HangUp() hangUp: Observable<void>,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
-    const state = this.generateService.find(id.toLowerCase());
-    if (!isFinal(state)) {
-      response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
-      return toPending(state, this.generateService.position(state.id));
-    }
-    const file = wantsFile(query.response_type, request);
-    return this.answer(expectSuccess(state), query.output_index, file, response);
+    const job = this.generateService.find(id.toLowerCase());
+    const wanted = { index: query.output_index, file: wantsFile(query.response_type, request) };
+    const { waitS } = preferences;
+    if (waitS === undefined) return this.answer(job, wanted, response);
+    const patience = { preferences: { respondAsync: false, waitS }, hangUp, abandons: false };
+    return this.waitFor({ job, replayed: false }, patience, wanted, response);
   }
 
-  private answer(state: JobState, index: number | undefined, file: boolean, response: Response) {
-    return file ? this.sendFile(state, index, response) : toReply(state, index ?? 0);
+  private async waitFor(
+    submission: Submission,
+    patience: Patience,
+    wanted: Wanted,
+    response: Response,
+  ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
+    tellReplay(submission, response);
+    const state = await this.generateService.wait(submission.job.id, patience);
+    tellApplied(patience.preferences, response);
+    return this.answer(state, wanted, response);
+  }
+
+  private answer(state: JobState, { file, index }: Wanted, response: Response) {
+    if (!isFinal(state)) return this.pend(state, { file, index }, response);
+    const success = expectSuccess(state);
+    return file ? this.sendFile(success, index, response) : toReply(success, index ?? 0);
+  }
+
+  private pend(state: JobState, { file, index }: Wanted, response: Response): PendingReplyDto {
+    const url = this.generateService.urlOf(state.id);
+    const query = new URLSearchParams({
+      ...(file ? { response_type: 'file' } : {}),
+      ...(index === undefined || index === null ? {} : { output_index: String(index) }),
+    });
+    response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
+    response.setHeader('Location', query.size === 0 ? url : `${url}?${query.toString()}`);
+    return toPending(state, this.generateService.forecast(state.id), url);
   }
 
   /** Streams the local copy, which every storage keeps. */
   private async sendFile(
     state: JobState,
-    index: number | undefined,
+    index: number | null | undefined,
     response: Response,
   ): Promise<StreamableFile> {
     const { key } = pickOutput(state, index ?? 0);

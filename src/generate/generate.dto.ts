@@ -210,12 +210,21 @@ export class PendingReplyDto {
   /** The job; ask again. */
   @ApiProperty({ format: 'uuid', example: JOB_ID })
   job_id!: string;
+  /** Where to ask; a path on this server where SERVER_BASE_URL is not set. */
+  @ApiProperty({ format: 'uri-reference', example: `/api/generate/${JOB_ID}` })
+  job_url!: string;
   /** `storing`: ComfyUI is done, the files are on their way. */
   @ApiProperty({ type: 'string', enum: ['queued', 'running', 'storing'], example: 'running' })
   status!: 'queued' | 'running' | 'storing';
   /** Jobs before it in the waiting line; absent once it runs. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 0 })
   position?: number;
+  /** Milliseconds until a ComfyUI begins with it, learned from earlier jobs; absent where nobody can tell. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 0 })
+  starts_in_ms?: number;
+  /** Milliseconds until its result is there, learned from earlier jobs; absent where nobody can tell. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 4_200 })
+  ends_in_ms?: number;
   /** How far it is, from 0 to 1. */
   @ApiProperty({ type: 'number', minimum: 0, maximum: 1, example: 0.42 })
   progress!: number;

@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
+import { IdempotencyModule } from '../idempotency/index.js';
 import { GenerateController } from './generate.controller.js';
 import { ConfigurableModuleClass } from './generate.module-definition.js';
 import { GenerateService } from './generate.service.js';
 
 /** The user's two endpoints. Needs `ComfyService` and `Storage` in reach. */
-@Module({ controllers: [GenerateController], providers: [GenerateService] })
+@Module({ imports: [IdempotencyModule], controllers: [GenerateController], providers: [GenerateService] })
 export class GenerateModule extends ConfigurableModuleClass {}

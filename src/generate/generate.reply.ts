@@ -1,4 +1,4 @@
-import type { JobOutput, JobState } from '../comfy/index.js';
+import type { JobForecast, JobOutput, JobState } from '../comfy/index.js';
 import { toOutputView } from '../feed/index.js';
 import { failureToProblem, ProblemException } from '../problem/index.js';
 import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
@@ -11,6 +11,7 @@ export function pickOutput(state: JobState, index: number): JobOutput {
   const output = state.outputs[index];
   if (output !== undefined) return output;
   const count = state.outputs.length;
+  if (count === 0) throw new ProblemException('no_output', 'The job made no file.', { job_id: state.id });
   throw new ProblemException(
     'no_output',
     `The node made ${count === 1 ? 'one file' : `${count} files`}; there is no output_index ${index}. The last is ${count - 1}.`,
@@ -37,12 +38,19 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
   };
 }
 
-export function toPending(state: JobState, position: number | undefined): PendingReplyDto {
+export function toPending(
+  state: JobState,
+  { position, startsInMs, endsInMs }: JobForecast,
+  url: string,
+): PendingReplyDto {
   return {
     job_id: state.id,
+    job_url: url,
     status: state.status as PendingReplyDto['status'],
     progress: state.progress?.value ?? 0,
     ...(position === undefined ? {} : { position }),
+    ...(startsInMs === undefined ? {} : { starts_in_ms: Math.round(startsInMs) }),
+    ...(endsInMs === undefined ? {} : { ends_in_ms: Math.round(endsInMs) }),
   };
 }
 

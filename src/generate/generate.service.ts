@@ -1,49 +1,73 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { filter, firstValueFrom, map, merge, type Observable, timer } from 'rxjs';
-import { ComfyService, isFinal, type JobState } from '../comfy/index.js';
+import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer } from 'rxjs';
+import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
+import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { ProblemException } from '../problem/index.js';
+import type { Preferences } from '../request/index.js';
 import type { GenerateFileDto } from './generate.dto.js';
-import { expectSuccess } from './generate.reply.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
+
+/** How a caller waits. */
+export interface Patience {
+  preferences: Preferences;
+  hangUp: Observable<void>;
+  /** Does a caller who hangs up give the job up? Who has a key can come back with it. */
+  abandons: boolean;
+}
 
 /** A sync call is a job that somebody waits for. */
 @Injectable()
 export class GenerateService {
   constructor(
     private readonly comfy: ComfyService,
+    private readonly idempotency: Idempotency,
     @Inject(GENERATE_OPTIONS) private readonly options: GenerateOptions,
   ) {}
 
-  /**
-   * Runs a workflow and waits for its end. A caller who hangs up cancels it; one who waited too long does not: the job
-   * goes on, and the problem says where to ask for it.
-   * @throws ComfyError where the job was not accepted; ProblemException for every end but success
-   */
-  async run(body: GenerateFileDto, caller: string, hangUp: Observable<void>): Promise<JobState> {
-    const { id } = this.comfy.submit({
+  /** @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`; StateError */
+  submit(body: GenerateFileDto, caller: string, { key, scope }: IdempotencyKeyOf): Submission {
+    return this.idempotency.submitOnce(key, scope, {
       workflow: body.workflow_data,
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
       priority: body.priority ?? undefined,
       caller,
     });
+  }
+
+  /**
+   * Waits for the end of a job, as long as the caller wants to: what comes back has ended, or the caller preferred not to wait
+   * longer. The job goes on in any case but one: a caller who hangs up, and will not come back, cancels it.
+   * @throws ProblemException `wait_timeout`, where nothing else was preferred · `cancelled` · `shutting_down`
+   */
+  async wait(id: string, { preferences, hangUp, abandons }: Patience): Promise<JobState> {
+    const { respondAsync, waitS } = preferences;
+    const { waitLimitMs } = this.options;
+    const wantedMs = waitS === undefined ? (respondAsync ? 0 : waitLimitMs) : waitS * 1_000;
     const ended$ = this.comfy.watch(id).pipe(
       map(({ state }) => state),
       filter(isFinal),
     );
-    const end = await firstValueFrom(
+    const outcome = await firstValueFrom(
       merge(
-        ended$,
-        timer(this.options.waitLimitMs).pipe(map(() => 'too long' as const)),
+        // Without an end where the next process goes on with the job.
+        concat(ended$, of('left behind' as const)),
+        timer(Math.min(wantedMs, waitLimitMs)).pipe(map(() => 'too long' as const)),
         hangUp.pipe(map(() => 'hung up' as const)),
       ),
     );
-    if (end === 'too long') throw this.waitedTooLong(id);
-    if (end === 'hung up') {
-      this.comfy.abandon(id);
-      throw new ProblemException('cancelled', 'The caller hung up.', { job_id: id });
+    switch (outcome) {
+      case 'too long':
+        if (respondAsync || waitS !== undefined) return this.find(id);
+        throw this.waitedTooLong(id);
+      case 'hung up':
+        if (abandons) this.comfy.abandon(id);
+        throw new ProblemException('cancelled', 'The caller hung up.', { job_id: id });
+      case 'left behind':
+        throw this.leftBehind(id);
+      default:
+        return outcome;
     }
-    return expectSuccess(end);
   }
 
   /**
@@ -56,9 +80,14 @@ export class GenerateService {
     throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
   }
 
-  /** Jobs before this one in the waiting line. */
-  position(id: string): number | undefined {
-    return this.comfy.position(id);
+  /** Where a job is in line, and when it will be done. */
+  forecast(id: string): JobForecast {
+    return this.comfy.forecast(id);
+  }
+
+  /** Where a job can be asked for. */
+  urlOf(id: string): string {
+    return `${this.options.baseUrl ?? ''}/api/generate/${id}`;
   }
 
   private waitedTooLong(id: string): ProblemException {
@@ -66,7 +95,15 @@ export class GenerateService {
     return new ProblemException(
       'wait_timeout',
       `The result was not ready within ${seconds} s (GENERATE_TIMEOUT_S). The job goes on; ask for it at job_url.`,
-      { job_id: id, job_url: `${this.options.baseUrl ?? ''}/api/generate/${id}`, retry_after: 5 },
+      { job_id: id, job_url: this.urlOf(id), retry_after: 5 },
+    );
+  }
+
+  private leftBehind(id: string): ProblemException {
+    return new ProblemException(
+      'shutting_down',
+      'The server is shutting down. The job goes on when it is back; ask for it at job_url.',
+      { job_id: id, job_url: this.urlOf(id), retry_after: 15 },
     );
   }
 }

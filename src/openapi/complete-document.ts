@@ -1,11 +1,11 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { PROBLEMS, type ProblemCode } from '../problem/index.js';
+import { PROBLEMS, type ProblemCode, toEnvelope } from '../problem/index.js';
 import { PROBLEM_EXAMPLES } from './problem-examples.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type ResponseDoc = Exclude<NonNullable<Operation['responses'][string]>, { $ref: string }>;
 
-const METHODS = ['get', 'post'] as const;
+const METHODS = ['get', 'post', 'head', 'delete'] as const;
 const PROBLEM_TYPE = 'application/problem+json';
 /** A storage that may come back says when. */
 const STORAGE_RETRY_S = 30;
@@ -29,6 +29,7 @@ export function completeDocument(document: OpenAPIObject): OpenAPIObject {
 }
 
 function completeResponse(status: number, response: ResponseDoc): void {
+  completeEnvelope(status, response);
   const problem = response.content?.[PROBLEM_TYPE];
   if (problem !== undefined) {
     const codes = Object.keys(problem.examples ?? {}) as ProblemCode[];
@@ -36,12 +37,7 @@ function completeResponse(status: number, response: ResponseDoc): void {
     problem.examples = Object.fromEntries(
       bodies.map(([code, value]) => [code, { summary: PROBLEMS[code].title, value }]),
     );
-    if (bodies.some(([, { retry_after }]) => retry_after !== undefined)) {
-      addHeader(response, 'Retry-After', {
-        description: 'Seconds after which trying again makes sense; where it is missing, it makes none',
-        schema: { type: 'integer', minimum: 0 },
-      });
-    }
+    if (bodies.some(([, { retry_after }]) => retry_after !== undefined)) addRetryAfter(response);
   } else if (Object.values(response.content ?? {}).some(isBinary)) {
     addHeader(response, 'Content-Disposition', {
       description: 'With a file: its name',
@@ -49,6 +45,30 @@ function completeResponse(status: number, response: ResponseDoc): void {
       example: 'attachment; filename="image_1795460610911_0a1b2c3d4e5f.png"',
     });
   }
+}
+
+/** The errors of Comfy API v2 have a look of their own. */
+function completeEnvelope(status: number, response: ResponseDoc): void {
+  const content = response.content?.['application/json'];
+  if (status < 400 || content?.examples === undefined) return;
+  const codes = Object.keys(content.examples) as ProblemCode[];
+  content.examples = Object.fromEntries(
+    codes.map((code) => {
+      const { detail, ...extras } = PROBLEM_EXAMPLES[code];
+      return [
+        code,
+        { summary: PROBLEMS[code].title, value: toEnvelope({ code, detail, extras }, status).body },
+      ];
+    }),
+  );
+  if (codes.some((code) => PROBLEM_EXAMPLES[code].retry_after !== undefined)) addRetryAfter(response);
+}
+
+function addRetryAfter(response: ResponseDoc): void {
+  addHeader(response, 'Retry-After', {
+    description: 'Seconds after which trying again makes sense; where it is missing, it makes none',
+    schema: { type: 'integer', minimum: 0 },
+  });
 }
 
 function exampleOf(code: ProblemCode, status: number) {

@@ -1,11 +1,12 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { isContractPath, toEnvelope } from './contract-envelope.js';
 import type { ProblemDto } from './problem.dto.js';
 import { ProblemException } from './problem.exception.js';
 import { PROBLEMS } from './problem.table.js';
 import { toProblem } from './to-problem.js';
 
-/** Answers every error as `application/problem+json`; what nobody expected is logged and told as `internal_error`. */
+/** Answers every error as `application/problem+json`, and under Comfy API v2 in its envelope; what nobody expected is logged and told as `internal_error`. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Problem');
@@ -19,11 +20,17 @@ export class ProblemFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const body = toBody(problem);
+    const { retry_after: retryAfter } = problem.extras;
     for (const name of ['etag', 'last-modified', 'cache-control', 'content-disposition', 'accept-ranges']) {
       response.removeHeader(name);
     }
-    if (body.retry_after !== undefined) response.setHeader('Retry-After', String(body.retry_after));
+    if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
+    if (isContractPath(request.path)) {
+      const { status, body } = toEnvelope(problem, problem.getStatus());
+      response.status(status).type('application/json').send(JSON.stringify(body));
+      return;
+    }
+    const body = toBody(problem);
     response.status(body.status).type('application/problem+json').send(JSON.stringify(body));
   }
 

@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { AssetError } from '../assets/index.js';
 import { ComfyError, type JobFailure } from '../comfy/index.js';
 import { StateError } from '../state/index.js';
 import { StorageError } from '../storage/index.js';
@@ -50,6 +51,7 @@ export function toProblem(error: unknown): ProblemException | undefined {
   if (error instanceof StorageError) {
     return failureToProblem({ code: error.code, message: error.message, retryable: error.retryable });
   }
+  if (error instanceof AssetError) return new ProblemException(error.code, error.message);
   if (error instanceof StateError) {
     return new ProblemException('state_error', error.message, { retry_after: 15 });
   }

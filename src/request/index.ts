@@ -1,4 +1,6 @@
 export { Caller, CALLER_HEADER } from './caller.decorator.js';
 export { HangUp } from './hang-up.decorator.js';
 export { useJsonBody } from './json-body.js';
+export { originOf } from './origin.js';
+export { Prefer, PREFER_HEADER, type Preferences, tellApplied } from './prefer.js';
 export { RequestPipe } from './request.pipe.js';

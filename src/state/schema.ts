@@ -17,8 +17,7 @@ export const SCHEMA_STEPS: readonly string[] = [
     finished INTEGER,
     state TEXT NOT NULL,
     request TEXT NOT NULL,
-    workflow TEXT,
-    prompt TEXT
+    workflow TEXT
   ) STRICT;
   CREATE INDEX jobs_by_status ON jobs (status, number);
   CREATE INDEX jobs_by_end ON jobs (finished) WHERE finished IS NOT NULL;

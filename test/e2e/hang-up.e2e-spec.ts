@@ -377,10 +377,12 @@ describe.each([
 
     it('before the job is made', async () => {
       await open();
-      const run = gateway.app
-        .get(GenerateService)
-        .run({ workflow_data: slow({ steps: 500 }), output_node_id: 277 }, '', of(undefined));
-      await expect(run).rejects.toMatchObject({ code: 'cancelled' });
+      const service = gateway.app.get(GenerateService);
+      const body = { workflow_data: slow({ steps: 500 }), output_node_id: 277 };
+      const { job } = service.submit(body, '', { key: undefined, scope: '' });
+      const preferences = { respondAsync: false, waitS: undefined };
+      const wait = service.wait(job.id, { preferences, hangUp: of(undefined), abandons: true });
+      await expect(wait).rejects.toMatchObject({ code: 'cancelled' });
       await expectRecovered();
     });
 

@@ -37,6 +37,11 @@ export class BackendPool {
     for (const backend of this.backends) backend.open();
   }
 
+  /** From now on nothing is stopped anywhere: the next process goes on with what runs. */
+  letGo(): void {
+    for (const backend of this.backends) backend.letGo();
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.backends.map((backend) => backend.close()));
   }

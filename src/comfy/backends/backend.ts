@@ -1,16 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import { finalize, lastValueFrom, Observable, Subject, type Subscription, takeUntil, tap } from 'rxjs';
+import {
+  finalize,
+  first,
+  from,
+  lastValueFrom,
+  Observable,
+  Subject,
+  type Subscription,
+  switchMap,
+  takeUntil,
+  tap,
+  throwError,
+  timeout,
+} from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import {
   ComfyClient,
   type ClientLimits,
   type FileRef,
+  notFoundAgainError,
   type RunEvent,
   type RunRequest,
   type ViewedFile,
 } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import type { Workflow } from '../workflow/index.js';
+import { type Workflow, withFileNames } from '../workflow/index.js';
 import { blameOf } from './blame.js';
 import {
   afterFault,
@@ -24,6 +38,7 @@ import {
 } from './circuit.js';
 import { RUN_DEADLINES, type RunDeadlines, withDeadlines } from './deadlines.js';
 import type { Experience } from './experience.js';
+import { type InputFile, InputFolder } from './input-folder.js';
 import { ModelMemory } from './model-memory.js';
 
 /** A run as the engine asks for it. */
@@ -32,6 +47,8 @@ export interface BackendRun extends RunRequest {
   job: string;
   /** Model files that the workflow loads. */
   models: readonly string[];
+  /** Files that the workflow names, which have to be there first. */
+  inputs?: readonly InputFile[];
 }
 
 export interface BackendRules {
@@ -42,6 +59,10 @@ export interface BackendRules {
   /** A workflow that it has to run, whenever it is new or was away, before it gets jobs. */
   warmUp?: Workflow | undefined;
   client?: ClientLimits | undefined;
+  /** See `ComfyClient`. */
+  owner?: string | undefined;
+  /** Milliseconds that a run which is adopted waits for the connection. @default 30000 */
+  adoptWithinMs?: number | undefined;
 }
 
 /**
@@ -73,6 +94,7 @@ export class Backend {
   private readonly client: ComfyClient;
   private readonly changes = new Subject<void>();
   private readonly subscription: Subscription;
+  private readonly inputFolder: InputFolder;
   private readonly memory = new ModelMemory();
   private readonly runs = new Map<string, OngoingRun>();
   private currentPhase: BackendPhase = 'unreachable';
@@ -93,7 +115,8 @@ export class Backend {
     private readonly rules: BackendRules,
     private readonly experience: Experience,
   ) {
-    this.client = new ComfyClient(address, rules.client);
+    this.client = new ComfyClient(address, rules.client, rules.owner);
+    this.inputFolder = new InputFolder(this.client);
     this.subscription = this.client.connected$.subscribe((connected) => {
       if (connected) this.arrive();
       else this.goAway();
@@ -221,8 +244,7 @@ export class Backend {
       this.memory.use(models, run.givenAt);
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
-      return this.client
-        .run(request)
+      return this.start(request)
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
@@ -271,6 +293,11 @@ export class Backend {
     await this.client.free(what).catch(() => undefined);
   }
 
+  /** From now on nothing is stopped there. */
+  letGo(): void {
+    this.client.letGo();
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.restTimer);
     this.examination += 1;
@@ -281,12 +308,40 @@ export class Backend {
     this.changes.complete();
   }
 
+  /** What is adopted runs there already, and is followed as soon as it can be. */
+  private start(request: BackendRun): Observable<RunEvent> {
+    const { inputs = [], workflow } = request;
+    if (!request.adopted) {
+      if (inputs.length === 0) return this.client.run(request);
+      return this.place(inputs).pipe(
+        switchMap((names) => this.client.run({ ...request, workflow: withFileNames(workflow, names) })),
+      );
+    }
+    return this.client.connected$.pipe(
+      first(Boolean),
+      timeout({
+        first: this.rules.adoptWithinMs ?? 30_000,
+        with: () => throwError(() => notFoundAgainError()),
+      }),
+      switchMap(() => this.client.run(request)),
+    );
+  }
+
+  /** Unsubscribing stops the uploads. */
+  private place(inputs: readonly InputFile[]): Observable<Map<string, string>> {
+    const stopping = new AbortController();
+    return from(this.inputFolder.place(inputs, stopping.signal)).pipe(
+      finalize(() => stopping.abort(new Error('The run was given up'))),
+    );
+  }
+
   private get circuitRules(): CircuitRules {
     return this.rules.circuit ?? CIRCUIT_RULES;
   }
 
   private arrive(): void {
     this.memory.clear();
+    this.inputFolder.forget();
     this.setPhase('checking');
     // A rest goes on: its end brings the examination.
     if (this.restTimer === undefined) void this.examine();

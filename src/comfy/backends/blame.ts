@@ -1,10 +1,12 @@
-import { ComfyError } from '../comfy.error.js';
+import { ComfyError, type ComfyErrorReason } from '../comfy.error.js';
 
 /**
  * What an error says of the backend: nothing, that it does its work (a node that fails was run, a workflow that is refused
  * was read), that it failed once, or that it will fail again.
  */
 export type Blame = 'none' | 'works' | 'fault' | 'severe';
+
+const BLAMELESS: ReadonlySet<ComfyErrorReason> = new Set(['output_gone', 'struck', 'not_found_again']);
 
 /** The one place that tells a job's own failure from its backend's. */
 export function blameOf(error: unknown): Blame {
@@ -13,7 +15,7 @@ export function blameOf(error: unknown): Blame {
     case 'no_backend':
       return 'fault';
     case 'backend_lost':
-      if (error.reason === 'output_gone' || error.reason === 'struck') return 'none';
+      if (error.reason !== undefined && BLAMELESS.has(error.reason)) return 'none';
       return error.reason === 'sick' ? 'severe' : 'fault';
     case 'job_stalled':
       return error.reason === 'not_begun' ? 'fault' : 'severe';

@@ -8,4 +8,5 @@ export {
 } from './backend.js';
 export { BackendPool } from './backend-pool.js';
 export { CIRCUIT_RULES, type Circuit, type CircuitRules } from './circuit.js';
+export type { InputFile } from './input-folder.js';
 export { RUN_DEADLINES, type RunDeadlines } from './deadlines.js';

@@ -4,6 +4,7 @@ import { ComfyHttp, HTTP_LIMITS, type HttpLimits, type ViewedFile } from './comf
 import { ComfySocket, SOCKET_LIMITS, type SocketLimits } from './comfy-socket.js';
 import { HistoryJanitor } from './history-janitor.js';
 import type { FileRef } from './messages.js';
+import type { FileToUpload } from './multipart.js';
 import { PromptCanceller } from './prompt-canceller.js';
 import { PromptRouter } from './prompt-router.js';
 import { runPrompt } from './run.js';
@@ -28,8 +29,10 @@ export class ComfyClient {
   constructor(
     address: BackendAddress,
     private readonly limits: ClientLimits = CLIENT_LIMITS,
+    /** Names us in every prompt; the same after a restart where we go on with what we gave away. */
+    owner?: string,
   ) {
-    this.http = new ComfyHttp(address, limits.http);
+    this.http = new ComfyHttp(address, limits.http, owner);
     this.socket = new ComfySocket(address, limits.socket);
     this.router = new PromptRouter(this.socket.messages$);
     this.canceller = new PromptCanceller(this.http);
@@ -92,9 +95,19 @@ export class ComfyClient {
     return this.http.view(file, signal);
   }
 
+  /** Puts a file into the server's input folder. @returns what a node has to say to mean it @throws BackendError */
+  upload(file: FileToUpload, signal: AbortSignal): Promise<string> {
+    return this.http.upload(file, signal);
+  }
+
   /** Lets the server forget a prompt whose outputs are safe. */
   forget(promptId: string): void {
     this.janitor.forget(promptId);
+  }
+
+  /** From now on nothing is stopped there: the next process goes on with what runs. */
+  letGo(): void {
+    this.canceller.retire();
   }
 
   /** Finishes cancels and clean-up within `graceMs`, then ends every connection. */

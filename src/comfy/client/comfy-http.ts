@@ -6,6 +6,7 @@ import { stringifyJson } from '../workflow/index.js';
 import type { Workflow } from '../workflow/index.js';
 import { BackendError, PromptRejected } from './backend.error.js';
 import { asRecord, asString, type FileRef } from './messages.js';
+import { type FileToUpload, toMultipart } from './multipart.js';
 
 export interface HttpLimits {
   /** Kept connections to one ComfyUI: so many for prompts and questions, and as many for files. */
@@ -31,7 +32,7 @@ export const HTTP_LIMITS: HttpLimits = {
 /** Our mark in a prompt's `extra_data`, by which a prompt is found whose id an old server replaced (11). */
 export const JOB_MARK = 'comfy_sync_prompt';
 
-/** Beside it, which of us sent it: several gateways may share a ComfyUI, and each looks after its own prompts only. */
+/** Beside it, who sent it: several gateways may share a ComfyUI, and each looks after its own prompts only. */
 const OWNER_MARK = 'comfy_sync_owner';
 
 export interface PromptToSubmit {
@@ -54,7 +55,7 @@ export interface QueuedPrompt {
   promptId: string;
   /** The id we asked for, where the prompt carries our mark. */
   mark: string | undefined;
-  /** Did this client send it? */
+  /** Did we send it? */
   ours: boolean;
 }
 
@@ -84,11 +85,12 @@ export class ComfyHttp {
   private readonly prefix: string;
   private readonly query: string;
   private readonly headers: Record<string, string>;
-  private readonly owner = randomUUID();
 
   constructor(
     address: BackendAddress,
     private readonly limits: HttpLimits = HTTP_LIMITS,
+    /** Who we are, to tell our prompts from those of others. */
+    private readonly owner: string = randomUUID(),
   ) {
     const url = new URL(address.url);
     this.prefix = url.pathname.replace(/\/+$/, '');
@@ -225,6 +227,29 @@ export class ComfyHttp {
     return { body: answer.body, size: typeof length === 'string' ? Number(length) : undefined };
   }
 
+  /**
+   * `POST /upload/image`, which takes files of every kind (15).
+   * @returns what a node has to say to mean the file: the server renames one whose name is taken by other bytes
+   * @throws BackendError
+   */
+  async upload(file: FileToUpload, signal: AbortSignal): Promise<string> {
+    const { body, headers } = toMultipart(file);
+    const answer = await this.request('POST', '/upload/image', {
+      pool: this.files,
+      timeoutMs: this.limits.answerTimeoutMs,
+      body,
+      headers,
+      signal,
+    });
+    const json = asRecord(readJson(await this.text(answer)));
+    this.expectOk(answer, 'POST /upload/image');
+    const name = asString(json?.['name']);
+    if (name === undefined)
+      throw new BackendError('status', 'POST /upload/image named no file', answer.statusCode);
+    const subfolder = asString(json?.['subfolder']) ?? '';
+    return subfolder === '' ? name : `${subfolder}/${name}`;
+  }
+
   /** Ends every connection; what is under way fails. */
   async close(): Promise<void> {
     await Promise.all([this.pool.destroy(), this.files.destroy()]);
@@ -252,7 +277,13 @@ export class ComfyHttp {
   private async request(
     method: 'GET' | 'POST',
     path: string,
-    options: { body?: string; signal?: AbortSignal; pool?: Pool; timeoutMs?: number } = {},
+    options: {
+      body?: string | Readable;
+      headers?: Record<string, string>;
+      signal?: AbortSignal;
+      pool?: Pool;
+      timeoutMs?: number;
+    } = {},
   ): Promise<Dispatcher.ResponseData> {
     const separator = path.includes('?') ? '&' : '?';
     const { timeoutMs = this.limits.questionTimeoutMs } = options;
@@ -265,8 +296,11 @@ export class ComfyHttp {
       return await (options.pool ?? this.pool).request({
         method,
         path: `${this.prefix}${path}${this.query === '' ? '' : separator + this.query}`,
-        headers:
-          options.body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
+        headers: {
+          ...this.headers,
+          ...(typeof options.body === 'string' ? { 'content-type': 'application/json' } : {}),
+          ...options.headers,
+        },
         body: options.body ?? null,
         headersTimeout: timeoutMs,
         ...(signal === undefined ? {} : { signal }),

@@ -17,6 +17,7 @@ export class PromptCanceller {
   /** Whether this server has `/api/jobs/{id}/cancel`; asked once. */
   private hasJobCancel: boolean | undefined;
   private lastInterrupt = -Infinity;
+  private retired = false;
 
   constructor(private readonly http: ComfyHttp) {}
 
@@ -25,12 +26,18 @@ export class PromptCanceller {
    * @param promptId the id the server uses, as soon as `POST /prompt` is over
    */
   cancel(key: string, promptId: Promise<string>): void {
+    if (this.retired) return;
     const work = promptId
       .then((id) => this.stop(id, key))
       // Unreachable: whatever ran there will be found, or not, by whoever takes care of the backend.
       .catch(() => false)
       .finally(() => this.underWay.delete(key));
     this.underWay.set(key, work);
+  }
+
+  /** No more cancels; those under way are finished. */
+  retire(): void {
+    this.retired = true;
   }
 
   /** May a prompt that was interrupted just now be one that an interrupt of ours hit instead of another? */

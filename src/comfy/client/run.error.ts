@@ -85,6 +85,14 @@ export function lostError(accepted: boolean, cause?: unknown): ComfyError {
       });
 }
 
+/** We restarted; its backend knows nothing of it, or is not there. */
+export function notFoundAgainError(cause?: unknown): ComfyError {
+  return new ComfyError('backend_lost', 'The job was not found again after a restart of the server.', {
+    reason: 'not_found_again',
+    cause,
+  });
+}
+
 /** The wanted node was cached, and its output is named nowhere. */
 export function unnamedOutputError(): ComfyError {
   return new ComfyError('backend_lost', 'The backend has the output cached, but does not name it.', {

@@ -11,6 +11,7 @@ import {
   executionError,
   interruptedError,
   lostError,
+  notFoundAgainError,
   rejectedError,
   struckError,
   unnamedOutputError,
@@ -23,6 +24,7 @@ import type { RunContext, RunEvent, RunRequest } from './run.types.js';
  *
  * The socket is a hint, the history is the truth: after a drop, after a silence, or where the events do not name the
  * wanted output, `/history` and `/queue` are asked.
+ * A prompt that was adopted and is not there fails with the reason `not_found_again`.
  * @throws ComfyError `invalid_workflow` · `node_execution_error` · `out_of_memory` · `interrupted` · `no_backend` (not
  * accepted) · `backend_lost` (accepted, and then lost)
  */
@@ -82,6 +84,8 @@ class PromptRun {
         if (state.clientId !== clientId) this.loseSight();
       }),
     );
+    // Its events went to the client id of the process that submitted it.
+    if (this.request.adopted) return this.loseSight();
     this.submission = this.submit(clientId);
   }
 
@@ -299,7 +303,9 @@ class PromptRun {
   private lose(cause?: unknown): void {
     // Should the prompt turn up after all, nobody waits for it any more.
     this.cancel();
-    this.fail(lostError(this.accepted, cause));
+    this.fail(
+      this.request.adopted && !this.accepted ? notFoundAgainError(cause) : lostError(this.accepted, cause),
+    );
   }
 
   private deliver(outputs: RunOutput[]): void {

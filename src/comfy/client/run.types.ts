@@ -12,6 +12,8 @@ export interface RunRequest {
   /** Lower-case UUID, fresh for each run: ComfyUI runs an id twice if it is sent twice (11b). */
   promptId: string;
   workflow: Workflow;
+  /** An earlier process of ours has submitted it: it is not submitted, but looked for. */
+  adopted?: boolean;
   /** The node whose outputs are wanted; without it, all that the workflow makes. */
   outputNode?: string | undefined;
   /** Passed on in the prompt's `extra_data`. */

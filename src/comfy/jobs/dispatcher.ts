@@ -6,6 +6,7 @@ import type { Job } from './job.js';
 import type { JobQueue } from './job-queue.port.js';
 import type { JobRunner } from './job-runner.js';
 import { type Candidate, choose } from './matching.js';
+import type { Retry } from './retry-policy.js';
 
 /** Jobs at the head of the line among which the choice is made. */
 const LOOKAHEAD = 64;
@@ -84,12 +85,27 @@ export class Dispatcher {
     if (passed !== undefined) this.standingOf(passed.job).passed += 1;
     if (match === undefined) return false;
     const { job } = match.candidate;
-    if (this.queue.take(job)) void this.work(job, match.seat);
+    if (this.queue.take(job)) void this.work(job, match.seat, this.runner.run(job, match.seat));
     return true;
   }
 
-  private async work(job: Job, backend: Backend): Promise<void> {
-    const verdict = await this.runner.run(job, backend);
+  /**
+   * Takes in a job of an earlier process. What that had given to a backend is looked for there; it is not given away a second
+   * time as long as it may be about.
+   */
+  restore(job: Job): void {
+    const { backend: name = '', promptId } = job.state;
+    const backend = this.pool.find(name);
+    const adopt = backend !== undefined && promptId !== undefined;
+    if (job.state.status !== 'queued' && !adopt) job.apply({ type: 'requeued' });
+    this.queue.add(job);
+    if (adopt && this.queue.take(job)) {
+      void this.work(job, backend, this.runner.adopt(job, backend, promptId));
+    }
+  }
+
+  private async work(job: Job, backend: Backend, work: Promise<Retry | undefined>): Promise<void> {
+    const verdict = await work;
     if (verdict === undefined) return this.handOut();
     const standing = this.standingOf(job);
     standing.avoided.set(backend.name, performance.now() + verdict.avoidMs);

@@ -5,29 +5,24 @@ import type { Job } from './job.js';
 import { JobQueue } from './job-queue.port.js';
 import { Line, type Place } from './line.js';
 
-/** Ended jobs remembered, so that a caller who waited too long can still fetch the result. */
-const KEPT_ENDED = 1_000;
-
-/** The line in the memory of this process; a restart forgets everything. */
+/** The line in the memory of this process. */
 export class InProcessQueue extends JobQueue {
   private readonly line = new Line();
   /** Places of jobs that are being worked on. */
   private readonly taken = new Map<string, Place>();
   private readonly known = new Map<string, Job>();
-  private readonly ended: string[] = [];
   private readonly arrivals = new Subject<void>();
 
   constructor(private readonly maxWaiting: number) {
     super();
   }
 
+  expectRoom(): void {
+    if (this.line.size < this.maxWaiting) return;
+    throw new ComfyError('queue_full', `${this.line.size} jobs are waiting already. Try again in a moment.`);
+  }
+
   add(job: Job): void {
-    if (this.line.size >= this.maxWaiting) {
-      throw new ComfyError(
-        'queue_full',
-        `${this.line.size} jobs are waiting already. Try again in a moment.`,
-      );
-    }
     this.line.add(job, job.priority, job.caller);
     this.known.set(job.id, job);
     job.ended$.subscribe(() => this.retire(job));
@@ -47,7 +42,7 @@ export class InProcessQueue extends JobQueue {
 
   putBack(job: Job): void {
     const place = this.taken.get(job.id);
-    if (place === undefined || isFinal(job.state)) return;
+    if (place === undefined || isFinal(job.state) || job.letGo) return;
     this.taken.delete(job.id);
     this.line.restore(place);
     this.arrivals.next();
@@ -66,7 +61,7 @@ export class InProcessQueue extends JobQueue {
   }
 
   unfinished(): Job[] {
-    return [...this.known.values()].filter((job) => !isFinal(job.state));
+    return [...this.known.values()];
   }
 
   get arrivals$(): Observable<void> {
@@ -76,10 +71,6 @@ export class InProcessQueue extends JobQueue {
   private retire(job: Job): void {
     this.line.remove(job.id);
     this.taken.delete(job.id);
-    this.ended.push(job.id);
-    if (this.ended.length > KEPT_ENDED) {
-      const oldest = this.ended.shift();
-      if (oldest !== undefined) this.known.delete(oldest);
-    }
+    this.known.delete(job.id);
   }
 }

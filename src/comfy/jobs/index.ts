@@ -3,6 +3,8 @@ export type { JobForecast } from './forecast.js';
 export { InProcessQueue } from './in-process.queue.js';
 export { Job, type JobUpdate } from './job.js';
 export { isFinal, reduceJob } from './job.reducer.js';
+export { type JobFilter, type JobPage, JobStore } from './job-store.js';
+export { JobRetention } from './job-retention.js';
 export { JobQueue } from './job-queue.port.js';
 export { toFailure } from './failure.js';
 export { JobRunner } from './job-runner.js';

@@ -2,14 +2,17 @@ import type { Observable } from 'rxjs';
 import type { Job } from './job.js';
 
 /**
- * The waiting line, and the memory of jobs. The line is ours, not ComfyUI's: so that it has a bound, a position for
+ * The waiting line, and the jobs that have left it and not ended. The line is ours, not ComfyUI's: so that it has a bound, a position for
  * everybody in it, and so that a waiting job can go to whichever backend is free first.
  */
 export abstract class JobQueue {
   /**
-   * Puts a new job in line.
+   * May another job be let in?
    * @throws ComfyError `queue_full`
    */
+  abstract expectRoom(): void;
+
+  /** Puts a job in line; not bounded: see `expectRoom`. */
   abstract add(job: Job): void;
 
   /** The first jobs of the line, in the order in which they should be served now. */
@@ -21,7 +24,7 @@ export abstract class JobQueue {
   /** Puts a job that was taken back to where it was in the line; not bounded, because it had been let in. */
   abstract putBack(job: Job): void;
 
-  /** A job that waits, runs, or ended not long ago. */
+  /** A job that waits or runs. */
   abstract find(id: string): Job | undefined;
 
   /** How many wait before it, from 0; undefined where it does not wait. An estimate: backends and priorities move others ahead. */

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { extname } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { lastValueFrom, takeUntil, tap } from 'rxjs';
-import type { Storage } from '../../storage/index.js';
-import type { Backend } from '../backends/index.js';
+import { type Storage, StorageError } from '../../storage/index.js';
+import type { Assets } from '../../assets/index.js';
+import type { Backend, InputFile } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { inJobFolder, jobFolder } from '../workflow/index.js';
+import { assetReferences, inJobFolder, jobFolder, type Workflow } from '../workflow/index.js';
 import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
 import { isFinal } from './job.reducer.js';
 import type { JobEvent, JobFailure, JobRequest } from './job.types.js';
 import { type KeepLimits, OutputKeeper } from './output-keeper.js';
-import { judge, type RetryRules, type Verdict } from './retry-policy.js';
+import { judge, type Retry, type RetryRules } from './retry-policy.js';
 
 export interface RunnerOptions {
   /** See `inJobFolder`. */
@@ -29,6 +31,7 @@ export class JobRunner {
 
   constructor(
     private readonly storage: Storage,
+    private readonly assets: Assets,
     private readonly options: RunnerOptions,
   ) {}
 
@@ -41,31 +44,61 @@ export class JobRunner {
    * Never rejects: if the job ends, it says so itself.
    * @returns what to do where it has not ended; undefined where it has
    */
-  async run(job: Job, backend: Backend): Promise<(Verdict & { again: true }) | undefined> {
+  async run(job: Job, backend: Backend): Promise<Retry | undefined> {
+    // Ours is a UUID too, and one name for the same thing is easier to follow through the logs. But an id runs once
+    // only: what is left of an earlier try must not be taken for this one (11b).
+    const promptId = job.restored || job.state.attempts.length > 0 ? randomUUID() : job.id;
+    job.apply({ type: 'started', at: Date.now(), backend: backend.name, promptId });
+    return this.attempt(job, backend, promptId, false);
+  }
+
+  /** Goes on with a job that an earlier process of ours gave to this backend. Otherwise as `run`. */
+  adopt(job: Job, backend: Backend, promptId: string): Promise<Retry | undefined> {
+    return this.attempt(job, backend, promptId, true);
+  }
+
+  private async attempt(
+    job: Job,
+    backend: Backend,
+    promptId: string,
+    adopted: boolean,
+  ): Promise<Retry | undefined> {
     const { request } = job;
     if (request === undefined) return undefined;
-    job.apply({ type: 'started', at: Date.now(), backend: backend.name });
+    if (request.keysLost && !adopted) {
+      job.apply({ type: 'failed', at: Date.now(), failure: toFailure(keysLost()) });
+      return undefined;
+    }
     const attempt = new AbortController();
     const stop = () => attempt.abort(job.signal.reason);
     job.signal.addEventListener('abort', stop, { once: true });
-    const keeper = new OutputKeeper(request, backend, this.storage, attempt.signal, this.options.keep);
+    const keeper = new OutputKeeper({
+      job: job.id,
+      request,
+      backend,
+      storage: this.storage,
+      assets: this.assets,
+      signal: attempt.signal,
+      limits: this.options.keep,
+      kept: (output) => job.apply({ type: 'output', output }),
+    });
     try {
-      await this.render(job, request, backend, keeper, attempt);
+      await this.render(job, request, backend, keeper, attempt, { promptId, adopted });
       this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
       return undefined;
     } catch (error) {
-      const verdict = isFinal(job.state) ? undefined : await this.settle(job, backend, error);
+      const verdict = isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, error);
       if (verdict !== undefined || job.signal.aborted) {
         // No reply will ever name what this try has stored.
         attempt.abort(error);
         void keeper.discard();
       }
-      if (verdict !== undefined) {
+      if (verdict?.counts) {
         job.apply({
           type: 'retried',
           attempt: { backend: backend.name, at: Date.now(), failure: toFailure(error) },
         });
-      }
+      } else if (verdict !== undefined) job.apply({ type: 'requeued' });
       return verdict;
     } finally {
       job.signal.removeEventListener('abort', stop);
@@ -78,11 +111,9 @@ export class JobRunner {
     backend: Backend,
     keeper: OutputKeeper,
     aborting: AbortController,
+    { promptId, adopted }: { promptId: string; adopted: boolean },
   ): Promise<void> {
-    // Ours is a UUID too, and one name for the same thing is easier to follow through the logs. But an id runs once
-    // only: what is left of an earlier try must not be taken for this one (11b).
     const attempt = job.state.attempts.length + 1;
-    const promptId = attempt === 1 ? job.id : randomUUID();
     let serverId = promptId;
     const workflow = this.options.jobFolders
       ? inJobFolder(request.workflow, jobFolder(job.id, attempt, new Date()))
@@ -92,7 +123,16 @@ export class JobRunner {
     try {
       await lastValueFrom(
         backend
-          .run({ promptId, workflow, outputNode: request.outputNode, job: job.id, models: job.models })
+          .run({
+            promptId,
+            adopted,
+            workflow,
+            inputs: adopted ? [] : this.inputsOf(workflow),
+            outputNode: request.outputNode,
+            extraData: request.extraData,
+            job: job.id,
+            models: job.models,
+          })
           .pipe(
             tap((event) => {
               if (event.type === 'accepted') serverId = event.promptId;
@@ -120,16 +160,27 @@ export class JobRunner {
     } finally {
       clearTimeout(overdue);
       if (rendered) this.storingNow -= 1;
-      if (this.options.deleteHistory) backend.forget(serverId);
+      if (this.options.deleteHistory && !job.letGo) backend.forget(serverId);
     }
   }
 
+  /** Assets that the workflow names, each once. */
+  private inputsOf(workflow: Workflow): InputFile[] {
+    const ids = new Set(assetReferences(workflow).map(({ id }) => id));
+    return [...ids].map((id = '') => {
+      const asset = this.assets.find(id);
+      if (asset === undefined) throw assetGone();
+      return {
+        asset: id,
+        hash: () => this.assets.hashOf(asset).catch(asAssetError),
+        extension: extname(asset.file),
+        open: () => this.assets.open(asset).catch(asAssetError),
+      };
+    });
+  }
+
   /** Ends the job, or says that it is tried again. */
-  private async settle(
-    job: Job,
-    backend: Backend,
-    error: unknown,
-  ): Promise<(Verdict & { again: true }) | undefined> {
+  private async settle(job: Job, backend: Backend, error: unknown): Promise<Retry | undefined> {
     const { attempts } = job.state;
     const verdict = judge(error, attempts, this.options.retry);
     const what = `Job ${job.id}: try ${attempts.length + 1} failed on ${backend.name}: ${describeError(error)}`;
@@ -148,8 +199,29 @@ export class JobRunner {
   }
 }
 
+function assetGone(cause?: unknown): ComfyError {
+  return new ComfyError(
+    'missing_asset',
+    'An asset that the workflow names is not there any more. Upload it again.',
+    {
+      cause,
+    },
+  );
+}
+
+function asAssetError(error: unknown): never {
+  throw error instanceof StorageError && error.code === 'file_not_found' ? assetGone(error) : error;
+}
+
 function tooSlow(): ComfyError {
   return new ComfyError('backend_lost', 'The files came too slowly from the backend.');
+}
+
+function keysLost(): ComfyError {
+  return new ComfyError(
+    'shutting_down',
+    'The server restarted before the job had run, and the API key that came with it is never written down. Send it again.',
+  );
 }
 
 function withCount(failure: JobFailure, tries: number): JobFailure {

@@ -18,6 +18,7 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
         ...state,
         status: 'running',
         backend: event.backend,
+        promptId: event.promptId,
         times: { ...state.times, started: event.at },
       };
     case 'accepted':
@@ -26,22 +27,26 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
       return { ...state, progress: event.progress };
     case 'preview':
       return { ...state, preview: event.preview };
+    case 'output':
+      return { ...state, outputs: [...state.outputs, event.output] };
     case 'rendered':
       return { ...state, status: 'storing', times: { ...state.times, rendered: event.at } };
     case 'retried':
-      return retried(state, event.attempt);
+      return again(state, [...state.attempts, event.attempt]);
+    case 'requeued':
+      return again(state, state.attempts);
     case 'succeeded':
       return { ...ended(state, event.at), status: 'succeeded', outputs: event.outputs };
     case 'failed':
-      return { ...ended(state, event.at), status: 'failed', failure: event.failure };
+      return { ...ended(state, event.at), status: 'failed', failure: event.failure, outputs: [] };
     case 'cancelled':
-      return { ...ended(state, event.at), status: 'cancelled' };
+      return { ...ended(state, event.at), status: 'cancelled', outputs: [] };
   }
 }
 
 /** As when it was new, but for what it has been through. */
-function retried({ id, times, attempts }: JobState, attempt: JobAttempt): JobState {
-  return { ...initialState(id, times.created), attempts: [...attempts, attempt] };
+function again({ id, times }: JobState, attempts: readonly JobAttempt[]): JobState {
+  return { ...initialState(id, times.created), attempts };
 }
 
 function ended(state: JobState, at: number): JobState {

@@ -5,7 +5,13 @@ import { initialState, isFinal, reduceJob } from './job.reducer.js';
 import { Job } from './job.js';
 import type { JobEvent, JobOutput, JobState } from './job.types.js';
 
-const request = { workflow: { '1': { class_type: 'A' } }, outputNode: '1', priority: 0, caller: '' };
+const request = {
+  workflow: { '1': { class_type: 'A' } },
+  outputNode: '1',
+  allOutputs: false,
+  priority: 0,
+  caller: '',
+};
 const job = (id: string) => new Job(id, request, 1);
 const failed: JobEvent = {
   type: 'failed',
@@ -19,7 +25,7 @@ describe('reduceJob', () => {
 
   it('goes from queue to success', () => {
     const state = fold(
-      { type: 'started', at: 2, backend: 'gpu' },
+      { type: 'started', at: 2, backend: 'gpu', promptId: 'p' },
       { type: 'preview', preview: { node: '1', mime: 'image/jpeg', bytes: new Uint8Array(3) } },
       { type: 'rendered', at: 5 },
       { type: 'succeeded', at: 6, outputs: [output] },
@@ -28,6 +34,7 @@ describe('reduceJob', () => {
       id: 'j',
       status: 'succeeded',
       backend: 'gpu',
+      promptId: 'p',
       times: { created: 1, started: 2, rendered: 5, finished: 6 },
       attempts: [],
       outputs: [output],
@@ -41,7 +48,7 @@ describe('reduceJob', () => {
       failure: { code: 'backend_lost', message: 'lost', retryable: true },
     } as const;
     const state = fold(
-      { type: 'started', at: 2, backend: 'gpu' },
+      { type: 'started', at: 2, backend: 'gpu', promptId: 'p' },
       { type: 'accepted', nodeErrors: { '9': { class_type: 'A', errors: [] } } },
       { type: 'rendered', at: 3 },
       { type: 'retried', attempt },
@@ -53,6 +60,20 @@ describe('reduceJob', () => {
       attempts: [attempt],
       outputs: [],
     });
+  });
+
+  it('collects its files as they come, and names none where it fails', () => {
+    const started = fold(
+      { type: 'started', at: 2, backend: 'gpu', promptId: 'p' },
+      { type: 'output', output },
+    );
+    expect(started.outputs).toEqual([output]);
+    expect(reduceJob(started, failed).outputs).toEqual([]);
+  });
+
+  it('waits again where its prompt was not found after a restart', () => {
+    const state = fold({ type: 'started', at: 2, backend: 'gpu', promptId: 'p' }, { type: 'requeued' });
+    expect(state).toEqual(initialState('j', 1));
   });
 
   it.each<JobEvent>([failed, { type: 'cancelled', at: 9 }, { type: 'succeeded', at: 9, outputs: [output] }])(
@@ -74,7 +95,7 @@ describe('reduceJob', () => {
 describe('Job', () => {
   it('shows the state first, then every change, and completes', () => {
     const subject = job('a');
-    subject.apply({ type: 'started', at: 2, backend: 'gpu' });
+    subject.apply({ type: 'started', at: 2, backend: 'gpu', promptId: 'p' });
     const seen: string[] = [];
     subject
       .watch()
@@ -92,6 +113,21 @@ describe('Job', () => {
       .watch()
       .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
     expect(seen).toEqual(['cancelled', 'complete']);
+  });
+
+  it('is left as it is when it is let go, and tells no end', () => {
+    const subject = job('a');
+    subject.apply({ type: 'started', at: 2, backend: 'gpu', promptId: 'p' });
+    const seen: string[] = [];
+    subject
+      .watch()
+      .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+    subject.release();
+    subject.apply(failed);
+    expect(seen).toEqual(['running', 'complete']);
+    expect(subject.state.status).toBe('running');
+    expect(subject.signal.aborted).toBe(true);
+    expect(subject.letGo).toBe(true);
   });
 
   it('counts who watches, and lets go of the workflow at the end', () => {
@@ -116,7 +152,7 @@ describe('InProcessQueue', () => {
     queue.add(a);
     queue.add(b);
     expect(queue.position('b')).toBe(1);
-    expect(() => queue.add(job('c'))).toThrow(ComfyError);
+    expect(() => queue.expectRoom()).toThrow(ComfyError);
     expect(queue.first(1)).toEqual([a]);
     expect(queue.take(a)).toBe(true);
     expect(queue.take(a)).toBe(false);
@@ -150,23 +186,13 @@ describe('InProcessQueue', () => {
     expect(queue.waiting).toBe(0);
   });
 
-  it('lets go of a job that ends while it waits, and remembers how', () => {
+  it('lets go of a job that ends while it waits', () => {
     const queue = new InProcessQueue(2);
     const waiting = job('a');
     queue.add(waiting);
     waiting.apply({ type: 'cancelled', at: 2 });
     expect(queue.first(1)).toEqual([]);
-    expect(queue.find('a')?.state.status).toBe('cancelled');
-  });
-
-  it('forgets the oldest of a thousand ended jobs', () => {
-    const queue = new InProcessQueue(2);
-    for (let index = 0; index <= 1_000; index += 1) {
-      const ended = job(`j${index}`);
-      queue.add(ended);
-      ended.apply({ type: 'cancelled', at: 2 });
-    }
-    expect(queue.find('j0')).toBeUndefined();
-    expect(queue.find('j1')).toBeDefined();
+    expect(queue.find('a')).toBeUndefined();
+    expect(queue.unfinished()).toEqual([]);
   });
 });

@@ -19,50 +19,65 @@ export class Job {
   readonly models: readonly string[];
   readonly priority: number;
   readonly caller: string;
+  /** Does it come from an earlier process? Then prompts may be about that nobody knows of. */
+  readonly restored: boolean;
   private pending: JobRequest | undefined;
   private watching = 0;
+  private released = false;
 
+  /** @param id lower-case UUID @param state where it stands already, after a restart of ours */
   constructor(
-    /** Lower-case UUID. */
     readonly id: string,
     request: JobRequest,
     now: number,
+    state?: JobState,
   ) {
     this.pending = request;
     this.models = modelsOf(request.workflow);
     this.priority = request.priority;
     this.caller = request.caller;
-    this.current = initialState(id, now);
+    this.restored = state !== undefined;
+    this.current = state ?? initialState(id, now);
   }
 
   get state(): JobState {
     return this.current;
   }
 
-  /** What to do. Let go when the job ends: a workflow can be large, and finished jobs are remembered for a while. */
+  /** What to do. Let go when the job ends: a workflow can be large. */
   get request(): JobRequest | undefined {
     return this.pending;
   }
 
-  /** Aborted when the job is cancelled; whoever works for it stops. */
+  /** Aborted when the job is cancelled or let go; whoever works for it stops. */
   get signal(): AbortSignal {
     return this.abort.signal;
   }
 
-  /** Emits once, when the job ends. Not counted as watching. */
+  /** Emits once, when the job ends or is let go. Not counted as watching. */
   get ended$(): Observable<void> {
     return this.end;
+  }
+
+  /** Every change, as `watch` tells them. Not counted as watching, and heard before it by whoever subscribes early. */
+  get changes$(): Observable<JobUpdate> {
+    return this.updates;
   }
 
   get watchers(): number {
     return this.watching;
   }
 
+  /** Does somebody else go on with it, after a restart of ours? Then nothing more happens to it here. */
+  get letGo(): boolean {
+    return this.released;
+  }
+
   /** The state now, then every change; completes after the end. Watching has no effect on the job. */
   watch(): Observable<JobUpdate> {
     return new Observable((subscriber) => {
       subscriber.next({ state: this.current });
-      if (isFinal(this.current)) {
+      if (isFinal(this.current) || this.released) {
         subscriber.complete();
         return undefined;
       }
@@ -76,15 +91,25 @@ export class Job {
   }
 
   apply(event: JobEvent): void {
-    if (isFinal(this.current)) return;
+    if (isFinal(this.current) || this.released) return;
     this.current = reduceJob(this.current, event);
     const ended = isFinal(this.current);
     if (ended) this.pending = undefined;
     this.updates.next({ state: this.current, event });
-    if (!ended) return;
+    if (ended) this.finish(new Error(`The job ${this.current.status}`));
+  }
+
+  /** Leaves the job as it is, for the next process to go on with; watchers are told no end. */
+  release(): void {
+    if (isFinal(this.current)) return;
+    this.released = true;
+    this.finish(new Error('The job is let go'));
+  }
+
+  private finish(reason: Error): void {
     this.updates.complete();
     this.end.next();
     this.end.complete();
-    if (this.current.status !== 'succeeded') this.abort.abort(new Error(`The job ${this.current.status}`));
+    if (this.current.status !== 'succeeded') this.abort.abort(reason);
   }
 }

@@ -8,17 +8,27 @@ export interface JobRequest {
   workflow: Workflow;
   /** Id of the node whose files are wanted; without it, see `chooseOutputNode`. */
   outputNode: string | undefined;
+  /** Everything is wanted that the workflow makes, texts as well; then `outputNode` is undefined. */
+  allOutputs: boolean;
   /** −100 to 100; higher goes first. */
   priority: number;
   /** Who asks, for fair turns; any text. */
   caller: string;
+  /** For the prompt's `extra_data`: keys of partner nodes. Never written down, so a restart of ours loses it. */
+  extraData?: Record<string, string> | undefined;
+  /** It had some, before a restart. */
+  keysLost?: boolean;
 }
 
-/** A file of the output node, safe in storage. */
+/** A file that the job made, safe in storage. */
 export interface JobOutput extends StoredFile {
+  /** UUID of the asset that it is. */
+  id: string;
   /** Node of the submitted workflow that made it. */
   node: string;
   place: OutputPlace;
+  /** What ComfyUI called it. */
+  name: string;
   url: string;
   /** When `url` stops working; `null`: it does not. */
   expiresAt: Date | null;
@@ -67,6 +77,8 @@ export interface JobState {
   times: JobTimes;
   /** Name of the backend, for operators. */
   backend?: string;
+  /** The id of its prompt there, as we chose it: a UUID. */
+  promptId?: string;
   /** Tries that came to nothing before the current one, the oldest first. */
   attempts: readonly JobAttempt[];
   progress?: RunProgress;
@@ -74,20 +86,23 @@ export interface JobState {
   preview?: JobPreview;
   /** Branches of the workflow that ComfyUI skipped (recording 16). */
   nodeErrors?: NodeErrors;
-  /** In the order of the node's own list; complete when the status is `succeeded`. */
+  /** As they come; complete, and in the order of the nodes and of each node's own list, when the status is `succeeded`. */
   outputs: readonly JobOutput[];
   failure?: JobFailure;
 }
 
 /** What can happen to a job. `at` is in milliseconds since the epoch. */
 export type JobEvent =
-  | { type: 'started'; at: number; backend: string }
+  | { type: 'started'; at: number; backend: string; promptId: string }
   | { type: 'accepted'; nodeErrors: NodeErrors }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }
+  | { type: 'output'; output: JobOutput }
   | { type: 'rendered'; at: number }
   /** Given up on its backend, and in line again. */
   | { type: 'retried'; attempt: JobAttempt }
+  /** In line again, and nobody failed: its prompt was not found again after a restart of ours. */
+  | { type: 'requeued' }
   | { type: 'succeeded'; at: number; outputs: readonly JobOutput[] }
   | { type: 'failed'; at: number; failure: JobFailure }
   | { type: 'cancelled'; at: number };

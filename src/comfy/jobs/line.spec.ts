@@ -3,7 +3,11 @@ import { Job } from './job.js';
 import { Line } from './line.js';
 
 const job = (id: string) =>
-  new Job(id, { workflow: { '1': { class_type: 'A' } }, outputNode: '1', priority: 0, caller: '' }, 1);
+  new Job(
+    id,
+    { workflow: { '1': { class_type: 'A' } }, outputNode: '1', allOutputs: false, priority: 0, caller: '' },
+    1,
+  );
 
 /** A line of jobs, each `caller priority`, named by their place of arrival. */
 function lineOf(...jobs: string[]): Line {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
+import type { Assets } from '../../assets/index.js';
 import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
-import { asBackendError, BackendError, type RunOutput } from '../client/index.js';
+import { asBackendError, BackendError, type FileRef, type RunOutput } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
 import type { JobOutput, JobRequest } from './job.types.js';
@@ -23,92 +24,113 @@ export interface KeepLimits {
 const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 5_000;
 
-/** An output that is a file or can become one. */
-type FileOutput = Exclude<RunOutput, { form: 'text' }>;
+/** What a keeper works for, and with. */
+export interface KeeperContext {
+  job: string;
+  request: JobRequest;
+  backend: Backend;
+  storage: Storage;
+  assets: OutputRecords;
+  signal: AbortSignal;
+  limits: KeepLimits;
+  /** A file is safe. */
+  kept: (output: JobOutput) => void;
+}
+
+/** Where files that jobs made are on record. */
+export type OutputRecords = Pick<Assets, 'register' | 'remove'>;
 
 /**
- * Brings a job's files into storage. Where the caller named the node, each file sets out as soon as it is announced,
- * while the backend is still busy with the rest.
+ * Brings a job's files into storage. Where it is certain that a file is wanted, it sets out as soon as it is announced, while
+ * the backend is still busy with the rest.
  */
 export class OutputKeeper {
-  private readonly announced: FileOutput[] = [];
+  private readonly announced: RunOutput[] = [];
   private readonly limit = pLimit(FILES_AT_ONCE);
   private readonly keeping: Promise<PromiseSettledResult<JobOutput>>[] = [];
 
-  constructor(
-    private readonly request: JobRequest,
-    private readonly backend: Backend,
-    private readonly storage: Storage,
-    private readonly signal: AbortSignal,
-    private readonly limits: KeepLimits,
-  ) {}
+  constructor(private readonly context: KeeperContext) {}
 
-  /** An output the run has announced. Texts have no file. */
+  /** An output the run has announced. */
   take(output: RunOutput): void {
-    if (output.form === 'text') return;
-    const { outputNode } = this.request;
-    if (outputNode === undefined) this.announced.push(output);
+    const { outputNode, allOutputs } = this.context.request;
+    if (allOutputs) {
+      // What was only shown is wanted where nothing was saved, which is known at the end.
+      if (placeOf(output) === 'temp') this.announced.push(output);
+      else if (!isEmpty(output)) this.start(output);
+    } else if (output.form === 'text') return;
+    else if (outputNode === undefined) this.announced.push(output);
     else if (output.displayNode === outputNode) this.start(output);
   }
 
   /**
-   * All files of the output node, in its order, once the run is over.
+   * All files that are wanted, in the order of the nodes and of each node's own list, once the run is over.
    * @throws ComfyError `no_output` · `backend_lost`; StorageError
    */
   async finish(): Promise<JobOutput[]> {
+    const { request } = this.context;
     for (const output of this.chosen()) this.start(output);
     const results = await Promise.all(this.keeping);
-    if (results.length === 0) throw noOutput(this.request.outputNode);
-    return results.map((result) => {
+    if (results.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
+    const outputs = results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
+    const order = new Map(Object.keys(request.workflow).map((node, index) => [node, index]));
+    return outputs.sort((a, b) => (order.get(a.node) ?? 0) - (order.get(b.node) ?? 0));
   }
 
   /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
   async discard(): Promise<void> {
     const results = await Promise.all(this.keeping);
     const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    await Promise.all(kept.map(({ key }) => this.storage.discard(key)));
+    await Promise.allSettled(kept.map(({ id }) => this.context.assets.remove(id)));
   }
 
-  private start(output: FileOutput): void {
+  private start(output: RunOutput): void {
     // Settled, so that a failure waits for `finish` without counting as unhandled.
     const settled = Promise.allSettled([this.limit(() => this.keep(output))]);
     this.keeping.push(settled.then(([result]) => result));
   }
 
-  /** Files that wait for a decision, because the caller named no node. */
-  private chosen(): FileOutput[] {
-    if (this.request.outputNode !== undefined) return [];
+  /** Files that wait for a decision. */
+  private chosen(): RunOutput[] {
+    const { outputNode, allOutputs, workflow } = this.context.request;
+    if (allOutputs) return this.keeping.length === 0 ? this.announced : [];
+    if (outputNode !== undefined) return [];
     const places = new Map<string, OutputPlace[]>();
     for (const output of this.announced) {
       places.set(output.displayNode, [...(places.get(output.displayNode) ?? []), placeOf(output)]);
     }
-    const node = chooseOutputNode(this.request.workflow, places);
+    const node = chooseOutputNode(workflow, places);
     return this.announced.filter((output) => output.displayNode === node);
   }
 
-  private async keep(output: FileOutput): Promise<JobOutput> {
+  private async keep(output: RunOutput): Promise<JobOutput> {
+    const { job, storage, assets, kept } = this.context;
     const stored = await this.persist(output);
-    const { url, expiresAt } = await this.storage.link(stored);
-    return { ...stored, node: output.displayNode, place: placeOf(output), url, expiresAt };
+    const { url, expiresAt } = await storage.link(stored);
+    const name = nameOf(output);
+    const { id } = assets.register(stored, { job, path: name });
+    const known = { ...stored, id, node: output.displayNode, place: placeOf(output), name, url, expiresAt };
+    kept(known);
+    return known;
   }
 
   /**
    * What is rendered is not thrown away: while its backend is back in a moment, or the storage may be, it is tried again.
    * @throws ComfyError `backend_lost`; StorageError
    */
-  private async persist(output: FileOutput): Promise<StoredFile> {
-    const { signal } = this;
+  private async persist(output: RunOutput): Promise<StoredFile> {
+    const { signal, storage } = this.context;
     const since = performance.now();
     let pause = MIN_PAUSE_MS;
     for (let tries = 1; ; tries += 1) {
       signal.throwIfAborted();
       try {
-        return output.form === 'memory'
-          ? await this.storage.put({ body: output.bytes, size: output.bytes.length, signal })
-          : await this.fetch(output);
+        if (output.form === 'file') return await this.fetch(output.file);
+        const body = output.form === 'text' ? Buffer.from(output.text) : output.bytes;
+        return await storage.put({ body, size: body.length, filename: nameOf(output), signal });
       } catch (error) {
         signal.throwIfAborted();
         const wait = pause * (0.5 + Math.random() / 2);
@@ -126,31 +148,31 @@ export class OutputKeeper {
 
   /** Milliseconds for which a file is tried again after this error. */
   private patienceWith(error: unknown): number {
-    if (error instanceof BackendError) return isRefusal(error) ? 0 : this.limits.fetchRetryMs;
+    if (error instanceof BackendError) return isRefusal(error) ? 0 : this.context.limits.fetchRetryMs;
     if (!(error instanceof StorageError)) return 0;
     switch (error.reason) {
       case 'full':
       case 'read_only':
-        return this.limits.storeRetryMs;
+        return this.context.limits.storeRetryMs;
       case 'integrity':
         // Fewer or more bytes came than were announced.
-        return error.retryable ? this.limits.storeRetryMs : 0;
+        return error.retryable ? this.context.limits.storeRetryMs : 0;
       default:
         // What passes at the bucket, the storage itself has tried again.
         return 0;
     }
   }
 
-  private async fetch({ file }: FileOutput & { form: 'file' }) {
-    const { signal } = this;
+  private async fetch(file: FileRef) {
+    const { signal, storage, backend } = this.context;
     let sourceError: unknown;
     const fetch = async () => {
-      const viewed = await this.backend.view(file, signal);
+      const viewed = await backend.view(file, signal);
       viewed.body.once('error', (error) => (sourceError = error));
       return viewed;
     };
     try {
-      return await this.storage.put({ fetch, filename: file.filename, signal });
+      return await storage.put({ fetch, filename: file.filename, signal });
     } catch (error) {
       signal.throwIfAborted();
       if (error === sourceError) throw asBackendError(error);
@@ -159,9 +181,18 @@ export class OutputKeeper {
   }
 }
 
-function placeOf(output: FileOutput): OutputPlace {
-  if (output.form === 'memory') return 'memory';
+function placeOf(output: RunOutput): OutputPlace {
+  if (output.form !== 'file') return 'memory';
   return output.file.type === 'temp' || output.file.type === 'input' ? output.file.type : 'output';
+}
+
+function nameOf(output: RunOutput): string {
+  if (output.form === 'file') return output.file.filename;
+  return output.form === 'text' ? 'text.txt' : `image.${output.mime === 'image/jpeg' ? 'jpg' : 'png'}`;
+}
+
+function isEmpty(output: RunOutput): boolean {
+  return output.form === 'text' && output.text === '';
 }
 
 /** It is there and answers, and will answer the same again (18). */

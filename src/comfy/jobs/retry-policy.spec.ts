@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StorageError } from '../../storage/index.js';
-import { ComfyError, type ComfyErrorCode } from '../comfy.error.js';
+import { ComfyError, type ComfyErrorCode, type ComfyErrorReason } from '../comfy.error.js';
 import type { JobAttempt } from './job.types.js';
 import { judge } from './retry-policy.js';
 
@@ -10,18 +10,18 @@ const tried = (code: ComfyErrorCode): JobAttempt => ({
   at: 1,
   failure: { code, message: '', retryable: true },
 });
-const error = (code: ComfyErrorCode, reason?: 'output_gone' | 'sick') =>
+const error = (code: ComfyErrorCode, reason?: ComfyErrorReason) =>
   new ComfyError(code, '', reason === undefined ? {} : { reason });
 
 describe('judge', () => {
   it.each<ComfyErrorCode>(['no_backend', 'backend_lost'])('%s: again, elsewhere', (code) => {
-    expect(judge(error(code), [], RULES)).toEqual({ again: true, avoidMs: 100 });
-    expect(judge(error(code), [tried(code)], RULES)).toEqual({ again: true, avoidMs: 200 });
+    expect(judge(error(code), [], RULES)).toEqual({ again: true, counts: true, avoidMs: 100 });
+    expect(judge(error(code), [tried(code)], RULES)).toEqual({ again: true, counts: true, avoidMs: 200 });
     expect(judge(error(code), [tried(code), tried(code)], RULES)).toEqual({ again: false });
   });
 
   it('a stall: once more, elsewhere', () => {
-    expect(judge(error('job_stalled'), [], RULES)).toEqual({ again: true, avoidMs: 100 });
+    expect(judge(error('job_stalled'), [], RULES)).toEqual({ again: true, counts: true, avoidMs: 100 });
     expect(judge(error('job_stalled'), [tried('job_stalled')], RULES)).toEqual({ again: false });
   });
 
@@ -43,6 +43,7 @@ describe('judge', () => {
   it('a cached output that is gone: again, without the cache', () => {
     expect(judge(error('backend_lost', 'output_gone'), [], RULES)).toEqual({
       again: true,
+      counts: true,
       avoidMs: 0,
       free: 'cache',
     });
@@ -51,10 +52,20 @@ describe('judge', () => {
   it('out of memory: once more, with the memory emptied', () => {
     expect(judge(error('out_of_memory'), [tried('backend_lost')], RULES)).toEqual({
       again: true,
+      counts: true,
       avoidMs: 0,
       free: 'models',
     });
     expect(judge(error('out_of_memory'), [tried('out_of_memory')], RULES)).toEqual({ again: false });
+  });
+
+  it('not found again after a restart of ours: again, and it was no try', () => {
+    const tries = [tried('backend_lost'), tried('backend_lost')];
+    expect(judge(error('backend_lost', 'not_found_again'), tries, RULES)).toEqual({
+      again: true,
+      counts: false,
+      avoidMs: 0,
+    });
   });
 
   it('what storage says, and what nobody expected: not again', () => {

@@ -9,15 +9,17 @@ export interface RetryRules {
 }
 
 /** What becomes of a job whose try failed. */
-export type Verdict =
-  | { again: false }
-  | {
-      again: true;
-      /** Milliseconds for which another backend, if any is there, is the better choice. */
-      avoidMs: number;
-      /** What its backend has to let go of first. */
-      free?: 'cache' | 'models';
-    };
+export type Verdict = { again: false } | Retry;
+
+export interface Retry {
+  again: true;
+  /** Was it a try? One that did not come about is none. */
+  counts: boolean;
+  /** Milliseconds for which another backend, if any is there, is the better choice. */
+  avoidMs: number;
+  /** What its backend has to let go of first. */
+  free?: 'cache' | 'models';
+}
 
 const GIVE_UP: Verdict = { again: false };
 
@@ -27,22 +29,25 @@ const GIVE_UP: Verdict = { again: false };
  * @param earlier tries at this job before the one that failed now
  */
 export function judge(error: unknown, earlier: readonly JobAttempt[], rules: RetryRules): Verdict {
-  if (!(error instanceof ComfyError) || earlier.length + 1 >= rules.maxAttempts) return GIVE_UP;
+  if (!(error instanceof ComfyError)) return GIVE_UP;
+  // We restarted, and its prompt is not there any more: no doing of the job's, and none of the backend's.
+  if (error.reason === 'not_found_again') return { again: true, counts: false, avoidMs: 0 };
+  if (earlier.length + 1 >= rules.maxAttempts) return GIVE_UP;
   switch (error.code) {
     case 'job_stalled':
       // Twice is no accident: it would only occupy one backend after the other.
       if (earlier.some(({ failure }) => failure.code === 'job_stalled')) return GIVE_UP;
-      return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+      return { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
     case 'no_backend':
-      return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+      return { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
     case 'backend_lost':
       // Another backend knows nothing of the cache entry, and this one will know nothing of it either.
-      if (error.reason === 'output_gone') return { again: true, avoidMs: 0, free: 'cache' };
-      return { again: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+      if (error.reason === 'output_gone') return { again: true, counts: true, avoidMs: 0, free: 'cache' };
+      return { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
     case 'out_of_memory':
       return earlier.some(({ failure }) => failure.code === 'out_of_memory')
         ? GIVE_UP
-        : { again: true, avoidMs: 0, free: 'models' };
+        : { again: true, counts: true, avoidMs: 0, free: 'models' };
     default:
       return GIVE_UP;
   }

@@ -32,6 +32,7 @@ const TYPE_BY_EXTENSION: ReadonlyMap<string, string> = new Map([
   ['m4a', 'audio/mp4'],
   ['aac', 'audio/aac'],
   ['glb', 'model/gltf-binary'],
+  ['txt', 'text/plain; charset=utf-8'],
 ]);
 
 /** Other names for extensions of the table. An animated PNG is a PNG to every program that does not animate it. */
@@ -41,6 +42,9 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ['tiff', 'tif'],
   ['oga', 'ogg'],
 ]);
+
+/** Text has no magic bytes: the name counts, where the bytes do not say otherwise. With `nosniff` it runs nowhere. */
+const TEXT: MediaType = { contentType: 'text/plain; charset=utf-8', extension: 'txt', kind: 'file' };
 
 /** Types that browsers run; a file whose bytes tell nothing is never named like one of them. */
 const ACTIVE = new Set(
@@ -64,6 +68,7 @@ export async function sniffMediaType(head: Uint8Array, filename?: string): Promi
   const extension = canonical(magicExtension(head) ?? (await fileTypeFromBuffer(head))?.ext ?? '');
   const contentType = TYPE_BY_EXTENSION.get(extension);
   if (contentType !== undefined) return { contentType, extension, kind: kindOf(contentType) };
+  if (extension === '' && extensionOf(filename ?? '')?.toLowerCase() === 'txt' && isText(head)) return TEXT;
   return { contentType: UNKNOWN_TYPE, extension: harmlessExtension(filename), kind: 'file' };
 }
 
@@ -81,6 +86,18 @@ function magicExtension(head: Uint8Array): string | undefined {
     Buffer.from(part).toString('latin1'),
   );
   return signature === '\x89PNG\r\n\x1a\n' && chunk === 'IHDR' ? 'png' : undefined;
+}
+
+/** Is it UTF-8 without control characters, but for a character that is cut off at the end? */
+function isText(head: Uint8Array): boolean {
+  try {
+    // oxlint-disable-next-line no-control-regex
+    return !/[\u0000-\u0008\u000e-\u001f]/.test(
+      new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true }),
+    );
+  } catch {
+    return false;
+  }
 }
 
 function harmlessExtension(filename: string | undefined): string {

@@ -60,7 +60,8 @@ describe('sniffMediaType', () => {
     ['{"a":1}', 'data.json', 'json'],
     ['alert(1)', 'x.mjs', 'bin'],
     ['latent', 'x.latent', 'latent'],
-    ['text', 'note.TXT', 'txt'],
+    ['bi\x00nary', 'note.TXT', 'bin'],
+    ['caf\xe9s', 'latin1.txt', 'bin'],
     ['text', 'no-extension', 'bin'],
     ['text', 'x.sh\n', 'bin'],
     ['text', 'x.../../y', 'bin'],
@@ -74,6 +75,14 @@ describe('sniffMediaType', () => {
       kind: 'file',
     });
     expect(contentTypeOf(`file_1_000000000000.${extension}`)).toBe(OCTETS);
+  });
+
+  it('takes text for text where it is called so', async () => {
+    const text = { contentType: 'text/plain; charset=utf-8', extension: 'txt', kind: 'file' };
+    expect(await sniffMediaType(Buffer.from('a red fox, 狐狸\n'), 'note.TXT')).toEqual(text);
+    // Cut off in the middle of a character.
+    expect(await sniffMediaType(Buffer.from('狐狸').subarray(0, 5), 'x.txt')).toEqual(text);
+    expect(contentTypeOf('file_1_000000000000.txt')).toBe(text.contentType);
   });
 
   it('bears any bytes', async () => {

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { ByteRange, FileStat, OpenFile } from '../storage/index.js';
 import { parseByteRange } from './byte-range.js';
 import { setFileHeaders } from './file-headers.js';
-import { unsatisfiable } from './output-guard.js';
+import { unsatisfiable } from './unsatisfiable.js';
 
 export interface FileSource {
   stat(): Promise<FileStat>;

@@ -1,0 +1,131 @@
+import type { StateDatabase } from '../state/index.js';
+import type { FileKind } from '../storage/index.js';
+import type { Asset } from './asset.types.js';
+
+interface Row {
+  id: string;
+  file: string;
+  hash: string | null;
+  kind: string;
+  content_type: string;
+  size: number;
+  md5: string;
+  path: string | null;
+  job: string | null;
+  created: number;
+  expires: number | null;
+}
+
+/** The table of assets. Every method may throw StateError. */
+export class AssetRecords {
+  constructor(private readonly database: StateDatabase) {}
+
+  insert(asset: Asset): void {
+    this.database.run(
+      `INSERT INTO assets (id, file, hash, kind, content_type, size, md5, path, job, created, expires)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      asset.id,
+      asset.file,
+      asset.hash,
+      asset.kind,
+      asset.contentType,
+      asset.size,
+      asset.md5,
+      asset.path,
+      asset.job,
+      asset.createdAt,
+      asset.expiresAt,
+    );
+  }
+
+  /** Unless it has expired. */
+  find(id: string, now: number): Asset | undefined {
+    return toAsset(
+      this.database.get<Row>(
+        'SELECT * FROM assets WHERE id = ? AND (expires IS NULL OR expires > ?)',
+        id,
+        now,
+      ),
+    );
+  }
+
+  /** One of those with these bytes, the longest-lived first. */
+  withHash(hash: string, now: number): Asset | undefined {
+    return toAsset(
+      this.database.get<Row>(
+        `SELECT * FROM assets WHERE hash = ? AND (expires IS NULL OR expires > ?)
+         ORDER BY expires IS NOT NULL, expires DESC LIMIT 1`,
+        hash,
+        now,
+      ),
+    );
+  }
+
+  ofJob(job: string): Asset[] {
+    return this.database
+      .all<Row>('SELECT * FROM assets WHERE job = ?', job)
+      .flatMap((row) => toAsset(row) ?? []);
+  }
+
+  /** An upload with these bytes and this name. */
+  twin(hash: string, path: string | null, now: number): Asset | undefined {
+    return toAsset(
+      this.database.get<Row>(
+        'SELECT * FROM assets WHERE hash = ? AND path IS ? AND job IS NULL AND (expires IS NULL OR expires > ?)',
+        hash,
+        path,
+        now,
+      ),
+    );
+  }
+
+  expired(now: number, limit: number): Asset[] {
+    return this.database
+      .all<Row>('SELECT * FROM assets WHERE expires IS NOT NULL AND expires <= ? LIMIT ?', now, limit)
+      .flatMap((row) => toAsset(row) ?? []);
+  }
+
+  /** Uploads beyond the newest `keep`. */
+  uploadsBeyond(keep: number, limit: number): Asset[] {
+    return this.database
+      .all<Row>('SELECT * FROM assets WHERE job IS NULL ORDER BY created DESC LIMIT ? OFFSET ?', limit, keep)
+      .flatMap((row) => toAsset(row) ?? []);
+  }
+
+  prolong(id: string, expires: number | null): void {
+    this.database.run('UPDATE assets SET expires = ? WHERE id = ?', expires, id);
+  }
+
+  /** Of every asset with this file. */
+  setHash(file: string, hash: string): void {
+    this.database.run('UPDATE assets SET hash = ? WHERE file = ?', hash, file);
+  }
+
+  /** @returns whether no other asset needs the file any more; undefined where there was no such asset */
+  remove(id: string): { file: string; orphaned: boolean } | undefined {
+    return this.database.transaction(() => {
+      const row = this.database.get<{ file: string }>('SELECT file FROM assets WHERE id = ?', id);
+      if (row === undefined) return undefined;
+      this.database.run('DELETE FROM assets WHERE id = ?', id);
+      return { file: row.file, orphaned: !this.isNamed(row.file) };
+    });
+  }
+
+  forgetFile(file: string): void {
+    this.database.run('DELETE FROM assets WHERE file = ?', file);
+  }
+
+  forgetJob(job: string): void {
+    this.database.run('DELETE FROM assets WHERE job = ?', job);
+  }
+
+  isNamed(file: string): boolean {
+    return this.database.get('SELECT 1 FROM assets WHERE file = ? LIMIT 1', file) !== undefined;
+  }
+}
+
+function toAsset(row: Row | undefined): Asset | undefined {
+  if (row === undefined) return undefined;
+  const { content_type: contentType, created: createdAt, expires: expiresAt, kind, ...rest } = row;
+  return { ...rest, kind: kind as FileKind, contentType, createdAt, expiresAt };
+}

@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto';
+import { pipeline, type Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import { StateDatabase } from '../state/index.js';
+import {
+  type BucketFiles,
+  type ByteRange,
+  type FileStat,
+  hasBucket,
+  type OpenFile,
+  Storage,
+  StorageError,
+  type StoredFile,
+} from '../storage/index.js';
+import { AssetRecords } from './asset-records.js';
+import { type Asset, AssetError, type NewAsset } from './asset.types.js';
+import { ASSETS_OPTIONS, type AssetsOptions } from './assets.module-definition.js';
+import { HashingStream, hashOfStream } from './blake3.js';
+
+export interface Upload {
+  body: Readable;
+  /** Name that its owner gave it. */
+  path: string;
+  /** What the bytes have to hash to, `blake3:<hex>`; asked when they are all there, because a form may tell it after them. */
+  expectedHash?: () => string | undefined;
+  /** Seconds to keep it, in place of the usual time; asked as late. */
+  expiresInS?: () => number | undefined;
+  signal?: AbortSignal;
+}
+
+const GIB = 1024 ** 3;
+
+/** Uploads remembered where they are remembered in memory. */
+const KEPT_IN_MEMORY = 10_000;
+
+/** Assets removed in one go. */
+const BATCH = 100;
+
+/**
+ * Stored files with an owner. A file is there as long as an asset names it; equal bytes that are uploaded share one.
+ */
+@Injectable()
+export class Assets {
+  private readonly records: AssetRecords;
+  /** Files whose hash is being computed. */
+  private readonly hashing = new Map<string, Promise<string>>();
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly database: StateDatabase,
+    @Inject(ASSETS_OPTIONS) private readonly options: AssetsOptions,
+  ) {
+    this.records = new AssetRecords(database);
+  }
+
+  /** A file that a job made, and that is in storage. @throws StateError */
+  register(file: StoredFile, { job, path }: { job: string; path: string | null }): Asset {
+    const asset = this.describe(file, { hash: null, path, job, expiresInS: undefined });
+    this.records.insert(asset);
+    return asset;
+  }
+
+  /** @param id in any case @throws StateError */
+  find(id: string): Asset | undefined {
+    return this.records.find(id.toLowerCase(), Date.now());
+  }
+
+  /** What a job made. @throws StateError */
+  ofJob(job: string): Asset[] {
+    return this.records.ofJob(job);
+  }
+
+  /**
+   * Takes a file in; nothing of it stays where that fails. Bytes that are here already are not kept twice.
+   * @throws AssetError `hash_mismatch` · `payload_too_large`; StorageError; StateError; the signal's reason
+   */
+  async upload({ body, path, expectedHash, expiresInS, signal }: Upload): Promise<NewAsset> {
+    const hashing = await HashingStream.create();
+    // An error of either side ends both, and comes out of `put`.
+    pipeline(this.bounded(body), hashing, () => undefined);
+    const file = await this.storage.put({
+      body: hashing,
+      filename: path,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    try {
+      const hash = hashing.digest();
+      const wanted = expectedHash?.();
+      if (wanted !== undefined && wanted !== hash) {
+        throw new AssetError(
+          'hash_mismatch',
+          'The bytes that arrived do not have the hash in expected_hash. Nothing was kept; send them again.',
+        );
+      }
+      const known = await this.available(hash);
+      // From here to the record nothing else happens: a file that is found cannot be removed in between.
+      const kept = known !== undefined && this.records.isNamed(known.file) ? known : undefined;
+      const details = { hash, path, job: null, expiresInS: expiresInS?.() };
+      const asset = this.describe(kept === undefined ? file : fileOf(kept), details);
+      this.records.insert(asset);
+      if (kept !== undefined) await this.storage.discard(file.key);
+      return { asset, createdNew: kept === undefined };
+    } catch (error) {
+      await this.storage.discard(file.key);
+      throw error;
+    }
+  }
+
+  /**
+   * An asset of bytes that are here already. One that is the same in all is given once more, and kept longer if so wanted.
+   * @throws AssetError `blob_not_found`; StateError
+   */
+  async fromHash(hash: string, path: string | null, expiresInS?: number): Promise<NewAsset> {
+    const known = await this.available(hash);
+    if (known === undefined || !this.records.isNamed(known.file)) {
+      throw new AssetError(
+        'blob_not_found',
+        'No file with this hash is known here. Upload it with POST /api/v2/assets.',
+      );
+    }
+    const asset = this.describe(fileOf(known), { hash, path, job: null, expiresInS });
+    const twin = this.records.twin(hash, path, Date.now());
+    if (twin === undefined) {
+      this.records.insert(asset);
+      return { asset, createdNew: true };
+    }
+    const expiresAt = later(twin.expiresAt, asset.expiresAt);
+    this.records.prolong(twin.id, expiresAt);
+    return { asset: { ...twin, expiresAt }, createdNew: false };
+  }
+
+  /** Are these bytes here? @throws StateError */
+  async hasHash(hash: string): Promise<boolean> {
+    return (await this.available(hash)) !== undefined;
+  }
+
+  /** The hash of an asset, which is computed where nobody has asked yet. @throws StorageError; StateError */
+  async hashOf({ hash, file }: Asset): Promise<string> {
+    if (hash !== null) return hash;
+    const running = this.hashing.get(file) ?? this.computeHash(file);
+    this.hashing.set(file, running);
+    try {
+      return await running;
+    } finally {
+      this.hashing.delete(file);
+    }
+  }
+
+  /** What a reply needs for its headers. @throws StorageError `file_not_found` */
+  async stat({ file }: Pick<Asset, 'file'>): Promise<FileStat> {
+    return this.local(
+      () => this.storage.stat(file),
+      (bucket) => bucket.statRemote(file),
+    );
+  }
+
+  /** The bytes: the local copy, or where that is gone the bucket's. @throws StorageError `file_not_found` */
+  async open({ file }: Pick<Asset, 'file'>, range?: ByteRange): Promise<OpenFile> {
+    return this.local(
+      () => this.storage.open(file, range),
+      (bucket) => bucket.openRemote(file, range),
+    );
+  }
+
+  /** Removes an asset, and its file where no other names it. @returns false: there was none @throws StateError */
+  async remove(id: string): Promise<boolean> {
+    const removed = this.records.remove(id);
+    if (removed?.orphaned) await this.storage.discard(removed.file);
+    return removed !== undefined;
+  }
+
+  /** What a job made so far: as `remove`. What it makes from now on stays. @throws StateError */
+  async removeOfJob(job: string): Promise<void> {
+    const assets = this.records.ofJob(job);
+    await Promise.all(assets.map(({ id }) => this.remove(id)));
+  }
+
+  /** Forgets what a job made; the files stay. @throws StateError */
+  forgetOfJob(job: string): void {
+    this.records.forgetJob(job);
+  }
+
+  /** Removes what has expired and, in memory, uploads that are too many. @returns how many @throws StateError */
+  async sweep(now: number): Promise<number> {
+    let count = 0;
+    for (;;) {
+      const old = this.records.expired(now, BATCH);
+      const many = this.database.durable ? [] : this.records.uploadsBeyond(KEPT_IN_MEMORY, BATCH);
+      for (const { id } of [...old, ...many]) await this.remove(id);
+      count += old.length + many.length;
+      if (old.length < BATCH && many.length < BATCH) return count;
+    }
+  }
+
+  private describe(
+    { key, kind, contentType, size, md5 }: StoredFile,
+    {
+      hash,
+      path,
+      job,
+      expiresInS,
+    }: Pick<Asset, 'hash' | 'path' | 'job'> & { expiresInS: number | undefined },
+  ): Asset {
+    const createdAt = Date.now();
+    // In memory, files of jobs outlive what is known of them: they are the caller's.
+    const kept = job !== null && !this.database.durable ? undefined : this.options.retentionMs;
+    const keepMs = expiresInS === undefined ? kept : expiresInS * 1_000;
+    const expiresAt = keepMs === undefined ? null : createdAt + keepMs;
+    return {
+      id: randomUUID(),
+      file: key,
+      hash,
+      kind,
+      contentType,
+      size,
+      md5,
+      path,
+      job,
+      createdAt,
+      expiresAt,
+    };
+  }
+
+  /** An asset with these bytes, if they can be had: somebody may have emptied the folder. */
+  private async available(hash: string): Promise<Asset | undefined> {
+    for (;;) {
+      const asset = this.records.withHash(hash, Date.now());
+      if (asset === undefined) return undefined;
+      try {
+        await this.stat(asset);
+        return asset;
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'file_not_found') throw error;
+        this.records.forgetFile(asset.file);
+      }
+    }
+  }
+
+  private async computeHash(file: string): Promise<string> {
+    const { stream } = await this.open({ file });
+    const hash = await hashOfStream(stream);
+    this.records.setHash(file, hash);
+    return hash;
+  }
+
+  private async local<T>(local: () => Promise<T>, remote: (bucket: BucketFiles) => Promise<T>): Promise<T> {
+    try {
+      return await local();
+    } catch (error) {
+      const { storage } = this;
+      if (!hasBucket(storage) || !(error instanceof StorageError) || error.code !== 'file_not_found')
+        throw error;
+      return remote(storage);
+    }
+  }
+
+  /** Ends in `payload_too_large` where too much comes. */
+  private async *bounded(body: Readable): AsyncGenerator<Buffer> {
+    const { maxUploadBytes = GIB } = this.options;
+    let size = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxUploadBytes) {
+        throw new AssetError(
+          'payload_too_large',
+          `The file is larger than ${Math.floor(maxUploadBytes / 1024 / 1024)} MiB (MAX_UPLOAD_MB).`,
+        );
+      }
+      yield chunk;
+    }
+  }
+}
+
+function fileOf({ file, kind, contentType, size, md5 }: Asset): StoredFile {
+  return { key: file, kind, contentType, size, md5 };
+}
+
+function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.max(a, b);
+}

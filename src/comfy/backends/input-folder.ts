@@ -1,0 +1,90 @@
+import type { Readable } from 'node:stream';
+import { asBackendError, BackendError, type ComfyClient } from '../client/index.js';
+import { ComfyError } from '../comfy.error.js';
+
+/** A file that a workflow names. */
+export interface InputFile {
+  /** Id of the asset, by which the workflow names it. */
+  asset: string;
+  /** `blake3:<hex>` of the bytes; may have to be computed first. */
+  hash: () => Promise<string>;
+  /** With the dot; empty where it has none. */
+  extension: string;
+  /** The bytes. It has to be read to its end, or destroyed. */
+  open: () => Promise<{ stream: Readable; size: number }>;
+}
+
+/** Apart from what people upload themselves. */
+const SUBFOLDER = 'comfy-sync';
+
+/** Hex digits of the hash in a name: 128 bits. */
+const NAME_DIGITS = 32;
+
+/** What we have put into the input folder of one ComfyUI: each content once, under a name that tells it from every other. */
+export class InputFolder {
+  private readonly placed = new Map<string, Promise<string>>();
+
+  constructor(private readonly client: Pick<ComfyClient, 'upload'>) {}
+
+  /** Nothing is certain any more: it may be another folder. */
+  forget(): void {
+    this.placed.clear();
+  }
+
+  /**
+   * Sees to it that the files are there.
+   * @returns what nodes have to say, by asset
+   * @throws ComfyError `no_backend` · `invalid_workflow` (refused); and whatever reading a file throws
+   */
+  async place(files: readonly InputFile[], signal: AbortSignal): Promise<Map<string, string>> {
+    const names = new Map<string, string>();
+    for (const file of files) {
+      signal.throwIfAborted();
+      names.set(file.asset, await this.placeOne(file, signal));
+    }
+    return names;
+  }
+
+  private async placeOne(file: InputFile, signal: AbortSignal): Promise<string> {
+    const name = `${(await file.hash()).slice('blake3:'.length).slice(0, NAME_DIGITS)}${file.extension}`;
+    for (let known = this.placed.get(name); known !== undefined; known = this.placed.get(name)) {
+      // Somebody else's upload, which may be given up with their job.
+      const reply = await known.catch(() => undefined);
+      if (reply !== undefined) return reply;
+      signal.throwIfAborted();
+    }
+    const upload = this.upload(file, name, signal).catch((error: unknown) => {
+      if (this.placed.get(name) === upload) this.placed.delete(name);
+      throw error;
+    });
+    this.placed.set(name, upload);
+    return upload;
+  }
+
+  private async upload(file: InputFile, name: string, signal: AbortSignal): Promise<string> {
+    const { stream, size } = await file.open();
+    let sourceError: unknown;
+    stream.once('error', (error) => (sourceError = error));
+    try {
+      return await this.client.upload({ name, subfolder: SUBFOLDER, size, body: stream }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw sourceError ?? uploadError(error);
+    } finally {
+      stream.destroy();
+    }
+  }
+}
+
+function uploadError(error: unknown): ComfyError {
+  const cause = asBackendError(error);
+  return cause instanceof BackendError && (cause.status === 400 || cause.status === 413)
+    ? new ComfyError(
+        'invalid_workflow',
+        'ComfyUI does not take a file that the workflow names: it may be too large.',
+        {
+          cause,
+        },
+      )
+    : new ComfyError('no_backend', 'The backend did not take a file that the workflow names.', { cause });
+}

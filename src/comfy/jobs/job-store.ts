@@ -1,0 +1,222 @@
+import { Logger } from '@nestjs/common';
+import type { StateDatabase } from '../../state/index.js';
+import { parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
+import type { Job } from './job.js';
+import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
+
+/** What of a request is written down beside its workflow. */
+interface StoredRequest extends Pick<JobRequest, 'outputNode' | 'allOutputs' | 'priority' | 'caller'> {
+  /** It came with keys, which are not written down. */
+  hadKeys: boolean;
+}
+
+/** A job that had not ended when the last process did. */
+export interface UnfinishedJob {
+  state: JobState;
+  request: JobRequest;
+}
+
+export interface JobFilter {
+  /** Any of these; all where absent. */
+  statuses?: readonly JobStatus[] | undefined;
+  /** Only those that came before this place. */
+  before?: number | undefined;
+  /** 1 or more. */
+  limit: number;
+}
+
+export interface JobPage {
+  /** The newest first. */
+  jobs: JobState[];
+  /** For `before`, to get the next page; undefined on the last. */
+  next: number | undefined;
+}
+
+/** Jobs remembered in memory once they have ended, and characters of their workflows. A file has room for all. */
+const KEPT_IN_MEMORY = 1_000;
+const KEPT_WORKFLOWS = 32 * 1024 * 1024;
+
+interface Row {
+  number: number;
+  state: string;
+}
+
+/** Every job there is and was, written down as it goes: a job is on record before its caller hears of it. */
+export class JobStore {
+  private readonly logger = new Logger(JobStore.name);
+  /** What could not be written down yet; no more than what was under way when that began, as nothing new is taken then. */
+  private readonly unwritten = new Map<string, JobState>();
+
+  constructor(private readonly database: StateDatabase) {}
+
+  /** Do jobs outlive this process? */
+  get durable(): boolean {
+    return this.database.durable;
+  }
+
+  /** A new job, and what belongs to it; from now on its changes are written down as well. @throws StateError */
+  add(job: Job, alongside?: (jobId: string) => void): void {
+    const { request, state } = job;
+    if (request === undefined) return;
+    const { outputNode, allOutputs, priority, caller, workflow, extraData, keysLost } = request;
+    const stored: StoredRequest = {
+      outputNode,
+      allOutputs,
+      priority,
+      caller,
+      hadKeys: keysLost === true || extraData !== undefined,
+    };
+    this.database.transaction(() => {
+      this.database.run(
+        'INSERT INTO jobs (id, status, created, state, request, workflow) VALUES (?, ?, ?, ?, ?, ?)',
+        state.id,
+        state.status,
+        state.times.created,
+        writeState(state),
+        JSON.stringify(stored),
+        stringifyJson(workflow),
+      );
+      alongside?.(job.id);
+    });
+    this.follow(job);
+  }
+
+  /** Writes down the changes of a job that is on record. */
+  follow(job: Job): void {
+    job.changes$.subscribe(({ state, event }) => {
+      if (event !== undefined && isLasting(event)) this.save(state);
+    });
+  }
+
+  /** A job as it was written down last. @throws StateError */
+  find(id: string): JobState | undefined {
+    const unwritten = this.unwritten.get(id);
+    if (unwritten !== undefined) return unwritten;
+    const row = this.database.get<Row>('SELECT number, state FROM jobs WHERE id = ?', id);
+    return row && readState(row.state);
+  }
+
+  /** The workflow as it was sent; undefined where it is not kept any more. @throws StateError */
+  workflowOf(id: string): Workflow | undefined {
+    const row = this.database.get<{ workflow: string | null }>('SELECT workflow FROM jobs WHERE id = ?', id);
+    return typeof row?.workflow === 'string' ? (parseJson(row.workflow) as Workflow) : undefined;
+  }
+
+  /** @throws StateError */
+  list({ statuses, before, limit }: JobFilter): JobPage {
+    const conditions = [
+      ...(before === undefined ? [] : ['number < ?']),
+      ...(statuses === undefined ? [] : [`status IN (${statuses.map(() => '?').join(', ')})`]),
+    ];
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const rows = this.database.all<Row>(
+      `SELECT number, state FROM jobs ${where} ORDER BY number DESC LIMIT ?`,
+      ...(before === undefined ? [] : [before]),
+      ...(statuses ?? []),
+      limit + 1,
+    );
+    const page = rows.slice(0, limit);
+    return {
+      jobs: page.map(({ state }) => readState(state)),
+      next: rows.length > limit ? page.at(-1)?.number : undefined,
+    };
+  }
+
+  /** Jobs that have not ended, in the order in which they came. @throws StateError */
+  unfinished(): UnfinishedJob[] {
+    const rows = this.database.all<{ state: string; request: string; workflow: string }>(
+      'SELECT state, request, workflow FROM jobs WHERE finished IS NULL ORDER BY number',
+    );
+    return rows.map(({ state, request, workflow }) => {
+      const { hadKeys, ...rest } = JSON.parse(request) as StoredRequest;
+      return {
+        state: readState(state),
+        request: { ...rest, workflow: parseJson(workflow) as Workflow, keysLost: hadKeys },
+      };
+    });
+  }
+
+  /** Ids of jobs that ended before a time (ms since the epoch), the oldest first, `limit` at most. @throws StateError */
+  endedBefore(time: number, limit: number): string[] {
+    return this.database
+      .all<{ id: string }>(
+        'SELECT id FROM jobs WHERE finished IS NOT NULL AND finished < ? ORDER BY finished LIMIT ?',
+        time,
+        limit,
+      )
+      .map(({ id }) => id);
+  }
+
+  /** Ids of jobs that are too many to be remembered in memory, the oldest first; none where there is a file. @throws StateError */
+  tooMany(): string[] {
+    if (this.durable) return [];
+    return this.database
+      .all<{ id: string }>(
+        'SELECT id FROM jobs WHERE finished IS NOT NULL ORDER BY finished DESC LIMIT -1 OFFSET ?',
+        KEPT_IN_MEMORY,
+      )
+      .map(({ id }) => id)
+      .reverse();
+  }
+
+  /** @throws StateError */
+  forget(id: string): void {
+    this.database.run('DELETE FROM jobs WHERE id = ?', id);
+  }
+
+  /** What is too much to be remembered in memory: workflows of jobs that have ended, the newest are kept. @throws StateError */
+  trimWorkflows(): void {
+    if (this.durable) return;
+    this.database.run(
+      `UPDATE jobs SET workflow = NULL WHERE number IN (
+         SELECT number FROM (
+           SELECT number, SUM(LENGTH(workflow)) OVER (ORDER BY number DESC) AS kept
+           FROM jobs WHERE finished IS NOT NULL AND workflow IS NOT NULL
+         ) WHERE kept > ?
+       )`,
+      KEPT_WORKFLOWS,
+    );
+  }
+
+  /** Never throws: a job goes on all the same, and what could not be written is written as soon as it can be. */
+  private save(state: JobState): void {
+    this.unwritten.set(state.id, state);
+    try {
+      for (const [id, { status, times, ...rest }] of this.unwritten) {
+        this.database.run(
+          'UPDATE jobs SET status = ?, finished = ?, state = ? WHERE id = ?',
+          status,
+          times.finished ?? null,
+          writeState({ ...rest, status, times }),
+          id,
+        );
+        this.unwritten.delete(id);
+      }
+    } catch (error) {
+      const cause = (error as Error).cause;
+      this.logger.error(
+        `Job ${state.id} is ${state.status}, which cannot be written down: ${cause instanceof Error ? cause.message : 'unknown'}`,
+      );
+    }
+  }
+}
+
+/** Progress and previews are of the moment. */
+function isLasting({ type }: JobEvent): boolean {
+  return type !== 'progress' && type !== 'preview';
+}
+
+function writeState({ progress: _progress, preview: _preview, ...state }: JobState): string {
+  return JSON.stringify(state);
+}
+
+function readState(text: string): JobState {
+  const state = JSON.parse(text) as JobState;
+  return {
+    ...state,
+    outputs: state.outputs.map((output) => ({
+      ...output,
+      expiresAt: output.expiresAt === null ? null : new Date(output.expiresAt),
+    })),
+  };
+}

@@ -1,0 +1,51 @@
+import type { Workflow } from './workflow.js';
+
+/** Where a workflow names an asset in place of a file's name: `{"__type": "core/ASSET", "info": {"id": …}}` (Comfy API v2). */
+export interface AssetReference {
+  /** UUID; undefined where the reference does not hold one. */
+  id: string | undefined;
+  node: string;
+  /** The input it stands in. */
+  input: string;
+}
+
+/** Every reference to an asset, wherever in the inputs it stands. */
+export function assetReferences(workflow: Workflow): AssetReference[] {
+  const found: AssetReference[] = [];
+  for (const [node, { inputs = {} }] of Object.entries(workflow)) {
+    for (const [input, value] of Object.entries(inputs)) {
+      replaceIn(value, (id) => {
+        found.push({ id, node, input });
+        return undefined;
+      });
+    }
+  }
+  return found;
+}
+
+/** The workflow with names of files in place of references; what is not in `names` stays. The original is not changed. */
+export function withFileNames(workflow: Workflow, names: ReadonlyMap<string, string>): Workflow {
+  if (names.size === 0) return workflow;
+  return Object.fromEntries(
+    Object.entries(workflow).map(([id, node]) => {
+      const inputs = replaceIn(node.inputs, (asset) => (asset === undefined ? undefined : names.get(asset)));
+      return [id, inputs === node.inputs ? node : { ...node, inputs: inputs as Record<string, unknown> }];
+    }),
+  );
+}
+
+/** Replaces references, where `nameOf` knows better; what holds none is passed on as it is. Bodies nest 64 levels at most. */
+function replaceIn(value: unknown, nameOf: (id: string | undefined) => string | undefined): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => replaceIn(item, nameOf));
+    return items.every((item, index) => item === value[index]) ? value : items;
+  }
+  if ('__type' in value && value.__type === 'core/ASSET') {
+    const id = 'info' in value ? (value.info as { id?: unknown } | null)?.id : undefined;
+    return nameOf(typeof id === 'string' ? id.toLowerCase() : undefined) ?? value;
+  }
+  const entries = Object.entries(value).map(([key, item]) => [key, replaceIn(item, nameOf)] as const);
+  const same = entries.every(([key, item]) => item === (value as Record<string, unknown>)[key]);
+  return same ? value : Object.fromEntries(entries);
+}

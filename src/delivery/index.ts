@@ -1,0 +1,4 @@
+export { parseByteRange } from './byte-range.js';
+export { deliver } from './deliver.js';
+export { setSafetyHeaders } from './file-headers.js';
+export { unsatisfiable } from './unsatisfiable.js';
