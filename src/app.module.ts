@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Module } from '@nes
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
+import { ApiV2Module } from './api-v2/index.js';
 import { AssetsModule } from './assets/index.js';
 import { BackendsModule } from './backends/index.js';
 import { ComfyModule } from './comfy/index.js';
@@ -66,6 +67,13 @@ export class AppModule implements BeforeApplicationShutdown {
         AssetsModule.forRootAsync({
           inject: [ConfigService],
           useFactory: (config: Config) => config.get('assets', { infer: true }),
+        }),
+        ApiV2Module.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => ({
+            ...config.get('assets', { infer: true }),
+            baseUrl: config.get('server.baseUrl', { infer: true }),
+          }),
         }),
         FilesModule,
         HealthModule,

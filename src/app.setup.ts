@@ -1,6 +1,7 @@
 import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { UPLOAD_PATH } from './api-v2/index.js';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/index.js';
 import { serveOpenApi } from './openapi/index.js';
@@ -27,7 +28,7 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   app.disable('x-powered-by');
   // A reply to a POST is never asked for again; files bring tags of their own.
   app.disable('etag');
-  useJsonBody(app, settings.server.maxBodyBytes);
+  useJsonBody(app, settings.server.maxBodyBytes, UPLOAD_PATH);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());
   app.getHttpServer().keepAliveTimeout = KEEP_ALIVE_MS;

@@ -2,36 +2,41 @@ import { mkdtemp, readdir, rm, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { blake3 } from 'hash-wasm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StateDatabase } from '../state/index.js';
-import { LocalStorage } from '../storage/local/local.storage.js';
-import { Assets, type Upload } from './assets.js';
+import { Storage, StorageModule } from '../storage/index.js';
+import { Assets, type NewAssetDetails } from './assets.js';
 
 const DAY_MS = 86_400_000;
 
 let folder: string;
-let storage: LocalStorage;
+let app: TestingModule;
+let storage: Storage;
 let database: StateDatabase;
 let assets: Assets;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'assets-'));
   const directory = join(folder, 'files');
-  storage = await LocalStorage.create({ directory, maxFileBytes: 1e9, minFreeBytes: 0 });
+  app = await Test.createTestingModule({
+    imports: [StorageModule.forRootAsync({ useFactory: () => ({ directory, minFreeBytes: 0 }) })],
+  }).compile();
+  storage = app.get(Storage);
   database = await StateDatabase.open(join(folder, 'state'));
   assets = new Assets(storage, database, { maxUploadBytes: 1_000_000, retentionMs: 31 * DAY_MS });
 });
 
 afterEach(async () => {
   database.close();
-  await storage.onApplicationShutdown();
+  await app.close();
   await rm(folder, { recursive: true, force: true });
 });
 
 const files = async () => (await readdir(join(folder, 'files'))).filter((name) => !name.startsWith('.'));
-const upload = (text: string, more: Partial<Upload> = {}) =>
-  assets.upload({ body: Readable.from([Buffer.from(text)]), path: 'a.txt', ...more });
+const upload = async (text: string, more: Partial<NewAssetDetails> = {}) =>
+  assets.adopt(await assets.receive(Readable.from([Buffer.from(text)]), 'a.txt'), { path: 'a.txt', ...more });
 const hashOf = async (text: string) => `blake3:${await blake3(text)}`;
 
 describe('Assets', () => {
@@ -70,7 +75,7 @@ describe('Assets', () => {
   });
 
   it('keeps nothing of what is not what it should be', async () => {
-    await expect(upload('x', { expectedHash: () => `blake3:${'0'.repeat(64)}` })).rejects.toMatchObject({
+    await expect(upload('x', { expectedHash: `blake3:${'0'.repeat(64)}` })).rejects.toMatchObject({
       code: 'hash_mismatch',
     });
     await expect(upload('x'.repeat(1_000_001))).rejects.toMatchObject({ code: 'payload_too_large' });
@@ -81,18 +86,18 @@ describe('Assets', () => {
         throw new Error('hung up');
       })(),
     );
-    await expect(assets.upload({ body: broken, path: 'a' })).rejects.toThrow('hung up');
+    await expect(assets.receive(broken, 'a')).rejects.toThrow('hung up');
     expect(await files()).toHaveLength(0);
     expect(database.get('SELECT count(*) AS n FROM assets')).toEqual({ n: 0 });
     const hash = await hashOf('x');
-    expect((await upload('x', { expectedHash: () => hash })).asset.hash).toBe(hash);
+    expect((await upload('x', { expectedHash: hash })).asset.hash).toBe(hash);
   });
 
   it('makes another asset of known bytes; the same one is given again, and lives longer', async () => {
     const hash = await hashOf('hello');
     await expect(assets.fromHash(hash, 'b')).rejects.toMatchObject({ code: 'blob_not_found' });
     expect(await assets.hasHash(hash)).toBe(false);
-    const { asset } = await upload('hello', { path: 'b', expiresInS: () => 60 });
+    const { asset } = await upload('hello', { path: 'b', expiresInS: 60 });
     expect(await assets.hasHash(hash)).toBe(true);
     const other = await assets.fromHash(hash, 'c');
     expect(other.createdNew).toBe(true);
@@ -123,7 +128,7 @@ describe('Assets', () => {
   });
 
   it('removes what has expired, and its file', async () => {
-    const { asset } = await upload('old', { expiresInS: () => 60 });
+    const { asset } = await upload('old', { expiresInS: 60 });
     await upload('young');
     const late = Date.now() + 61_000;
     expect(await assets.sweep(late)).toBe(1);

@@ -17,15 +17,20 @@ import { type Asset, AssetError, type NewAsset } from './asset.types.js';
 import { ASSETS_OPTIONS, type AssetsOptions } from './assets.module-definition.js';
 import { HashingStream, hashOfStream } from './blake3.js';
 
-export interface Upload {
-  body: Readable;
+/** A file that is in storage, and not an asset yet: see `adopt` and `dismiss`. */
+export interface ReceivedFile {
+  file: StoredFile;
+  /** `blake3:<hex>` of the bytes. */
+  hash: string;
+}
+
+export interface NewAssetDetails {
   /** Name that its owner gave it. */
-  path: string;
-  /** What the bytes have to hash to, `blake3:<hex>`; asked when they are all there, because a form may tell it after them. */
-  expectedHash?: () => string | undefined;
-  /** Seconds to keep it, in place of the usual time; asked as late. */
-  expiresInS?: () => number | undefined;
-  signal?: AbortSignal;
+  path: string | null;
+  /** What the bytes have to hash to, `blake3:<hex>`. */
+  expectedHash?: string | undefined;
+  /** Seconds to keep it, in place of the usual time. */
+  expiresInS?: number | undefined;
 }
 
 const GIB = 1024 ** 3;
@@ -71,22 +76,30 @@ export class Assets {
   }
 
   /**
-   * Takes a file in; nothing of it stays where that fails. Bytes that are here already are not kept twice.
-   * @throws AssetError `hash_mismatch` · `payload_too_large`; StorageError; StateError; the signal's reason
+   * Takes the bytes of an upload in; nothing of them stays where that fails. What was received has to be adopted or dismissed.
+   * @param path name that its owner gave it
+   * @throws AssetError `payload_too_large`; StorageError; the error of `body`; the signal's reason
    */
-  async upload({ body, path, expectedHash, expiresInS, signal }: Upload): Promise<NewAsset> {
-    const hashing = await HashingStream.create();
+  async receive(body: Readable, path: string, signal?: AbortSignal): Promise<ReceivedFile> {
+    const hashing = await HashingStream.create(this.options.maxUploadBytes ?? GIB);
     // An error of either side ends both, and comes out of `put`.
-    pipeline(this.bounded(body), hashing, () => undefined);
+    pipeline(body, hashing, () => undefined);
     const file = await this.storage.put({
       body: hashing,
       filename: path,
       ...(signal === undefined ? {} : { signal }),
     });
+    return { file, hash: hashing.digest() };
+  }
+
+  /**
+   * Makes an asset of what was received. Bytes that are here already are not kept twice; what cannot be adopted is dismissed.
+   * @throws AssetError `hash_mismatch`; StateError
+   */
+  async adopt({ file, hash }: ReceivedFile, details: NewAssetDetails): Promise<NewAsset> {
+    const { path, expectedHash, expiresInS } = details;
     try {
-      const hash = hashing.digest();
-      const wanted = expectedHash?.();
-      if (wanted !== undefined && wanted !== hash) {
+      if (expectedHash !== undefined && expectedHash !== hash) {
         throw new AssetError(
           'hash_mismatch',
           'The bytes that arrived do not have the hash in expected_hash. Nothing was kept; send them again.',
@@ -95,15 +108,20 @@ export class Assets {
       const known = await this.available(hash);
       // From here to the record nothing else happens: a file that is found cannot be removed in between.
       const kept = known !== undefined && this.records.isNamed(known.file) ? known : undefined;
-      const details = { hash, path, job: null, expiresInS: expiresInS?.() };
-      const asset = this.describe(kept === undefined ? file : fileOf(kept), details);
+      const of = kept === undefined ? file : fileOf(kept);
+      const asset = this.describe(of, { hash, path, job: null, expiresInS });
       this.records.insert(asset);
       if (kept !== undefined) await this.storage.discard(file.key);
       return { asset, createdNew: kept === undefined };
     } catch (error) {
-      await this.storage.discard(file.key);
+      await this.dismiss({ file });
       throw error;
     }
+  }
+
+  /** Nobody wants what was received. Never throws. */
+  dismiss({ file }: Pick<ReceivedFile, 'file'>): Promise<void> {
+    return this.storage.discard(file.key);
   }
 
   /**
@@ -251,22 +269,6 @@ export class Assets {
       if (!hasBucket(storage) || !(error instanceof StorageError) || error.code !== 'file_not_found')
         throw error;
       return remote(storage);
-    }
-  }
-
-  /** Ends in `payload_too_large` where too much comes. */
-  private async *bounded(body: Readable): AsyncGenerator<Buffer> {
-    const { maxUploadBytes = GIB } = this.options;
-    let size = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxUploadBytes) {
-        throw new AssetError(
-          'payload_too_large',
-          `The file is larger than ${Math.floor(maxUploadBytes / 1024 / 1024)} MiB (MAX_UPLOAD_MB).`,
-        );
-      }
-      yield chunk;
     }
   }
 }

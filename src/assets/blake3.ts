@@ -1,21 +1,24 @@
 import { Transform, type Readable } from 'node:stream';
 import { createBLAKE3 } from 'hash-wasm';
-
-/** Bytes hashed in one go, between which others get their turn. */
-const SLICE = 64 * 1024;
+import { AssetError } from './asset.types.js';
 
 export const HASH_PATTERN = /^blake3:[0-9a-f]{64}$/;
 
-/** Passes bytes on and hashes them on the way. */
+/** Passes bytes on and hashes them on the way; ends in AssetError `payload_too_large` where too many come. */
 export class HashingStream extends Transform {
-  private constructor(private readonly hasher: Awaited<ReturnType<typeof createBLAKE3>>) {
+  private size = 0;
+
+  private constructor(
+    private readonly hasher: Awaited<ReturnType<typeof createBLAKE3>>,
+    private readonly maxBytes: number,
+  ) {
     super();
   }
 
-  static async create(): Promise<HashingStream> {
+  static async create(maxBytes: number): Promise<HashingStream> {
     const hasher = await createBLAKE3();
     hasher.init();
-    return new HashingStream(hasher);
+    return new HashingStream(hasher, maxBytes);
   }
 
   /** `blake3:<hex>` of what has passed; once, at the end. */
@@ -28,9 +31,18 @@ export class HashingStream extends Transform {
     _encoding: BufferEncoding,
     done: (error?: Error | null, data?: Buffer) => void,
   ) {
-    for (let at = 0; at < chunk.length; at += SLICE) this.hasher.update(chunk.subarray(at, at + SLICE));
+    this.size += chunk.length;
+    if (this.size > this.maxBytes) return done(tooLarge(this.maxBytes));
+    this.hasher.update(chunk);
     done(null, chunk);
   }
+}
+
+function tooLarge(maxBytes: number): AssetError {
+  return new AssetError(
+    'payload_too_large',
+    `The file is larger than ${Math.floor(maxBytes / 1024 / 1024)} MiB (MAX_UPLOAD_MB).`,
+  );
 }
 
 /** `blake3:<hex>` of a stream, which is read to its end. */

@@ -26,4 +26,4 @@ export {
   type JobUpdate,
 } from './jobs/index.js';
 export type { Workflow, WorkflowNode } from './workflow/index.js';
-export { parseJson } from './workflow/index.js';
+export { parseJson, stringifyJson } from './workflow/index.js';

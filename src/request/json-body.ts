@@ -9,12 +9,13 @@ const MAX_DEPTH = 64;
 /**
  * Reads JSON bodies of at most `maxBytes` without rounding long integers (see `parseJson`). Anything else with a body
  * is `unsupported_media_type`.
+ * @param forms path whose handler reads multipart forms by itself
  */
-export function useJsonBody(app: NestExpressApplication, maxBytes: number): void {
+export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms: string): void {
   app.useBodyParser('text', { type: ['application/json', 'application/*+json'], limit: maxBytes });
   app.use((request: Request, _response: Response, next: NextFunction) => {
     if (typeof request.body === 'string') request.body = readBody(request.body);
-    else if (hasBody(request)) {
+    else if (hasBody(request) && !(request.path === forms && request.is('multipart/form-data'))) {
       throw new ProblemException(
         'unsupported_media_type',
         'Send the body as JSON, with Content-Type: application/json.',

@@ -1,0 +1,50 @@
+import type { Response } from 'express';
+import { fromEvent, interval, type Subscription } from 'rxjs';
+import type { JobChange, Sink } from '../feed/index.js';
+
+/** Milliseconds of silence after which proxies and clients give a connection up; the official SDK after 45. */
+const HEARTBEAT_MS = 15_000;
+
+/** A response as a stream of server-sent events (WHATWG HTML, 9.2). It takes more when the socket does. */
+export class EventStream implements Sink {
+  readonly drained$;
+  private heartbeat: Subscription | undefined;
+
+  constructor(
+    private readonly response: Response,
+    private readonly frameOf: (change: JobChange) => string,
+  ) {
+    this.drained$ = fromEvent(response, 'drain');
+  }
+
+  /** Sends the headers, if they are not sent: from now on it is no other answer. */
+  open(): void {
+    const { response } = this;
+    if (response.headersSent) return;
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      // nginx would hold events back.
+      'X-Accel-Buffering': 'no',
+    });
+    response.flushHeaders();
+    this.heartbeat = interval(HEARTBEAT_MS).subscribe(() => {
+      if (this.ready) response.write(': still here\n\n');
+    });
+  }
+
+  get ready(): boolean {
+    return !this.response.writableNeedDrain;
+  }
+
+  send(changes: readonly JobChange[]): void {
+    this.open();
+    this.response.write(changes.map(this.frameOf).join(''));
+  }
+
+  /** Nothing more will come. */
+  end(): void {
+    this.heartbeat?.unsubscribe();
+    this.response.end();
+  }
+}

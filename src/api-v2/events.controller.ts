@@ -1,0 +1,50 @@
+import { Controller, Get, Inject, Param, Req, Res, UseFilters } from '@nestjs/common';
+import { ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { Assets } from '../assets/index.js';
+import { JobFeed } from '../feed/index.js';
+import { ApiContractErrors, ProblemFilter } from '../problem/index.js';
+import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
+import { ContractEvents } from './contract-events.js';
+import { ContractJobs } from './contract-jobs.js';
+import { EventStream } from './event-stream.js';
+import { replyContext } from './reply-context.js';
+
+/** Comfy API v2: a job's events. */
+@UseFilters(ProblemFilter)
+@ApiTags('jobs (Comfy API v2)')
+@Controller('api/v2/jobs/:id/events')
+export class EventsController {
+  private readonly events = new ContractEvents();
+
+  constructor(
+    private readonly jobs: ContractJobs,
+    private readonly feed: JobFeed,
+    private readonly assets: Assets,
+    @Inject(API_V2_OPTIONS) private readonly options: ApiV2Options,
+  ) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'Follow a job',
+    description:
+      'Server-sent events: `status`, `progress`, `preview` (base64), `output`, `log`. How the job is now comes first; the stream ends after the final `status`. A slow reader gets the newest state, not every one.',
+  })
+  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiResponse({
+    status: 200,
+    description: 'The events',
+    content: { 'text/event-stream': { schema: { type: 'string' } } },
+  })
+  @ApiContractErrors('not_found', 'too_many_streams', 'internal_error', 'state_error')
+  getJobEvents(@Param('id') id: string, @Req() request: Request, @Res() response: Response): void {
+    const job = this.jobs.find(id);
+    const context = replyContext(request, this.options, this.assets);
+    const stream = new EventStream(response, (change) => this.events.frameOf(change, job, context));
+    const subscription = this.feed.watch(job.id, stream);
+    // Only now: where too many watch, the answer is another.
+    stream.open();
+    subscription.add(() => stream.end());
+    response.once('close', () => subscription.unsubscribe());
+  }
+}

@@ -1,0 +1,187 @@
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+} from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { Assets } from '../assets/index.js';
+import { ComfyService, type JobState, stringifyJson } from '../comfy/index.js';
+import {
+  Idempotency,
+  IDEMPOTENCY_HEADER,
+  IdempotencyKey,
+  type IdempotencyKeyOf,
+  tellReplay,
+} from '../idempotency/index.js';
+import { ApiContractErrors, ProblemException, ProblemFilter } from '../problem/index.js';
+import { Caller, CALLER_HEADER } from '../request/index.js';
+import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
+import { type ContractStatus, fromContractStatus, toContractJob } from './contract-job.js';
+import { ContractJobs } from './contract-jobs.js';
+import { replyContext } from './reply-context.js';
+import {
+  ContractJobDto,
+  ContractJobListDto,
+  ContractJobWorkflowDto,
+  ListJobsQueryDto,
+  PostJobsDto,
+} from './jobs.dto.js';
+
+const DEFAULT_LIMIT = 20;
+
+/** Comfy API v2: jobs. */
+@UseFilters(ProblemFilter)
+@ApiTags('jobs (Comfy API v2)')
+@Controller('api/v2/jobs')
+export class JobsController {
+  constructor(
+    private readonly comfy: ComfyService,
+    private readonly jobs: ContractJobs,
+    private readonly idempotency: Idempotency,
+    private readonly assets: Assets,
+    @Inject(API_V2_OPTIONS) private readonly options: ApiV2Options,
+  ) {}
+
+  @Post()
+  @HttpCode(HttpStatus.CREATED)
+  @ApiOperation({
+    summary: 'Submit a workflow',
+    description:
+      'Answers as soon as the job is in line. Where a ComfyUI is free, it waits a moment to learn whether that takes the workflow. With an `Idempotency-Key` that was used for the same workflow within 24 hours, the answer is the job of that time.',
+  })
+  @ApiHeader(CALLER_HEADER)
+  @ApiHeader(IDEMPOTENCY_HEADER)
+  @ApiResponse({ status: 201, description: 'The job', type: ContractJobDto })
+  @ApiContractErrors(
+    'invalid_request',
+    'payload_too_large',
+    'unsupported_media_type',
+    'invalid_workflow',
+    'workflow_format_ui',
+    'missing_asset',
+    'idempotency_key_reuse',
+    'queue_full',
+    'internal_error',
+    'state_error',
+    'no_backend',
+    'shutting_down',
+  )
+  async postJobs(
+    @Body() body: PostJobsDto,
+    @Caller() caller: string,
+    @IdempotencyKey() { key, scope }: IdempotencyKeyOf,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<ContractJobDto> {
+    const submission = this.idempotency.submitOnce(key, scope, {
+      workflow: body.workflow,
+      allOutputs: true,
+      priority: body.priority ?? undefined,
+      caller,
+      extraData: keysOf(body),
+    });
+    tellReplay(submission, response);
+    const reply = this.show(await this.jobs.verdict(submission.job), request);
+    response.setHeader('Location', reply.urls.self);
+    return reply;
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'List jobs, the newest first' })
+  @ApiResponse({ status: 200, description: 'A page of jobs', type: ContractJobListDto })
+  @ApiContractErrors('invalid_request', 'internal_error', 'state_error')
+  listJobs(@Query() query: ListJobsQueryDto, @Req() request: Request): ContractJobListDto {
+    const statuses = query.status
+      ?.split(',')
+      .flatMap((status) => fromContractStatus(status as ContractStatus));
+    const { jobs, next } = this.comfy.list({
+      statuses,
+      before: readCursor(query.cursor),
+      limit: query.limit ?? DEFAULT_LIMIT,
+    });
+    return {
+      jobs: jobs.map((job) => this.show(job, request)),
+      ...(next === undefined ? {} : { next_cursor: Buffer.from(String(next)).toString('base64url') }),
+    };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Ask how a job is', description: 'Whichever way it was submitted.' })
+  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiResponse({ status: 200, description: 'The job', type: ContractJobDto })
+  @ApiContractErrors('not_found', 'internal_error', 'state_error')
+  getJob(@Param('id') id: string, @Req() request: Request): ContractJobDto {
+    return this.show(this.jobs.find(id), request);
+  }
+
+  @Get(':id/workflow')
+  @ApiOperation({ summary: 'The workflow behind a job' })
+  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiResponse({ status: 200, description: 'As it was sent', type: ContractJobWorkflowDto })
+  @ApiContractErrors('not_found', 'internal_error', 'state_error')
+  getJobWorkflow(@Param('id') id: string, @Res() response: Response): void {
+    const workflow = this.comfy.workflowOf(this.jobs.find(id).id);
+    if (workflow === undefined) {
+      throw new ProblemException('not_found', 'The workflow of this job is not kept any more.');
+    }
+    // Seeds have more digits than a double holds.
+    response.type('application/json').send(stringifyJson({ workflow, format: 'api' }));
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Cancel a job',
+    description:
+      'A waiting job leaves the line, a running one is stopped on its ComfyUI. One that has ended stays as it is.',
+  })
+  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiResponse({ status: 200, description: 'The job as it is now', type: ContractJobDto })
+  @ApiContractErrors('not_found', 'internal_error', 'state_error')
+  cancelJob(@Param('id') id: string, @Req() request: Request): ContractJobDto {
+    const job = this.jobs.find(id);
+    this.comfy.cancel(job.id);
+    return this.show(this.jobs.find(id), request);
+  }
+
+  private show(state: JobState, request: Request): ContractJobDto {
+    return toContractJob(
+      state,
+      this.comfy.forecast(state.id),
+      replyContext(request, this.options, this.assets),
+    );
+  }
+}
+
+function keysOf({ extra_data: extra }: PostJobsDto): Record<string, string> | undefined {
+  if (extra === undefined || extra === null) return undefined;
+  const { api_key_comfy_org: key, ...unknown } = extra;
+  const [field] = Object.keys(unknown);
+  if (field !== undefined) throw wrong(`extra_data.${field}`, 'is not a field of this request');
+  if (key === undefined || key === null) return undefined;
+  if (typeof key !== 'string' || key.length === 0 || key.length > 4_096) {
+    throw wrong('extra_data.api_key_comfy_org', 'must be text of 1 to 4096 characters');
+  }
+  return { api_key_comfy_org: key };
+}
+
+function readCursor(cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined;
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (!/^\d{1,15}$/.test(text)) throw wrong('cursor', 'must be the next_cursor of another page');
+  return Number(text);
+}
+
+function wrong(field: string, message: string): ProblemException {
+  return new ProblemException('invalid_request', `${field}: ${message}`, { errors: [{ field, message }] });
+}

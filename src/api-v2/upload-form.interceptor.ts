@@ -1,0 +1,39 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  mixin,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { FileInterceptor } from '@nestjs/platform-express';
+import type { Request } from 'express';
+import type { Observable } from 'rxjs';
+import { ProblemException } from '../problem/index.js';
+import { UploadEngine } from './upload.engine.js';
+
+/** Of a form: one file, and a few short fields. */
+const LIMITS = { files: 1, fields: 32, parts: 33, fieldSize: 4_096, fieldNameSize: 100, headerPairs: 32 };
+
+/** Nest's interceptor for a form with one file, which streams it into storage. */
+@Injectable()
+export class UploadFormInterceptor implements NestInterceptor {
+  private readonly inner: NestInterceptor;
+
+  constructor(engine: UploadEngine) {
+    const Inner = mixin(FileInterceptor('file', { storage: engine, limits: LIMITS }));
+    this.inner = new Inner();
+  }
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    try {
+      return await this.inner.intercept(context, next);
+    } catch (error) {
+      const request = context.switchToHttp().getRequest<Request>();
+      // multer's words for it do not tell it from a mistake of ours.
+      if (request.destroyed && !request.complete) {
+        throw new ProblemException('cancelled', 'The caller hung up.');
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import type { Request } from 'express';
+import type { StorageEngine } from 'multer';
+import { from } from 'rxjs';
+import { Assets, type ReceivedFile } from '../assets/index.js';
+
+export const UPLOAD_PATH = '/api/v2/assets';
+
+/** What is left of a file in a form: the bytes are in storage. */
+export interface UploadedFile {
+  originalname: string;
+  received: ReceivedFile;
+}
+
+type Done = (error?: unknown, info?: Partial<Express.Multer.File> & { received?: ReceivedFile }) => void;
+
+/** Lets multer stream files into storage, past memory and temporary folders. */
+@Injectable()
+export class UploadEngine implements StorageEngine {
+  constructor(private readonly assets: Assets) {}
+
+  _handleFile(_request: Request, { stream, originalname }: Express.Multer.File, done: Done): void {
+    from(this.assets.receive(stream, originalname)).subscribe({
+      next: (received) => done(undefined, { received, size: received.file.size }),
+      error: (error: unknown) => done(error),
+    });
+  }
+
+  /** Something else in the form was wrong. */
+  _removeFile(
+    _request: Request,
+    file: Express.Multer.File & Partial<UploadedFile>,
+    done: (error: null) => void,
+  ) {
+    if (file.received !== undefined) void this.assets.dismiss(file.received);
+    done(null);
+  }
+}
