@@ -32,9 +32,8 @@ export function readUploadFields(
   if (given(expectedHash) && !(typeof expectedHash === 'string' && HASH_PATTERN.test(expectedHash))) {
     wrong(hash, 'must be blake3: and 64 lower-case hex digits');
   }
-  const seconds = given(expiresIn) ? Number(expiresIn) : undefined;
-  const whole = /^\d+$/.test(String(expiresIn));
-  if (seconds !== undefined && !(whole && seconds >= MIN_EXPIRY_S && seconds <= MAX_EXPIRY_S)) {
+  const seconds = wholeOf(expiresIn, hash === 'expected_hash');
+  if (given(expiresIn) && !(seconds !== undefined && seconds >= MIN_EXPIRY_S && seconds <= MAX_EXPIRY_S)) {
     wrong('expires_in', `must be a whole number from ${MIN_EXPIRY_S} to ${MAX_EXPIRY_S}`);
   }
   if (errors.length > 0) {
@@ -42,14 +41,20 @@ export function readUploadFields(
     throw new ProblemException('invalid_request', summary.slice(0, 1_000), { errors: errors.slice(0, 50) });
   }
   return {
-    path: given(path) ? String(path) : null,
-    expectedHash: given(expectedHash) ? String(expectedHash) : undefined,
+    path: typeof path === 'string' && path !== '' ? path : null,
+    expectedHash: typeof expectedHash === 'string' ? expectedHash : undefined,
     expiresInS: seconds,
   };
 }
 
 function given(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '';
+  return value !== undefined && value !== null;
+}
+
+/** A number; in a form it is text. */
+function wholeOf(value: unknown, form: boolean): number | undefined {
+  if (form) return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+  return typeof value === 'number' && Number.isInteger(value) ? value : undefined;
 }
 
 function isLabel(value: unknown): boolean {

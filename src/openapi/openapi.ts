@@ -14,6 +14,8 @@ export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/', 'This server')
     .addTag('generate', 'Run a workflow')
+    .addTag('jobs (Comfy API v2)', 'Submit, follow and cancel jobs; the official SDK works with it')
+    .addTag('assets (Comfy API v2)', 'Files for workflows, and files that jobs made')
     .addTag('files', 'Fetch what was stored')
     .addTag('backends', 'For operators')
     .addTag('health', 'For orchestrators')

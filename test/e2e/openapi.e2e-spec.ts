@@ -28,11 +28,14 @@ export async function use(baseUrl: string): Promise<string> {
     if (code === 'invalid_workflow') return problem.node_errors?.['4']?.errors[0]?.message ?? problem.detail;
     return (await getResult({ baseUrl, path: { job_id: problem.job_id ?? '' } })).response.statusText;
   }
+  // Only who prefers not to wait gets a job in place of a result.
+  if (!('url' in data)) return data.job_url;
   const url: string = data.url;
   const expiry: string | null = data.expires_at;
   const outputs: OutputFile[] = data.outputs;
   const milliseconds: number = data.timings.total_ms;
   const file = await generateFile({ baseUrl, body: { workflow_data, output_node_id: '277', output_index: 0 }, throwOnError: true });
+  if (!(file.data instanceof Blob)) return file.data.job_url;
   const bytes: ArrayBuffer = await file.data.arrayBuffer();
   const stored = await getFile({ baseUrl, path: { key: 'k' }, query: { e: '1', k: 'a', s: 'b' }, throwOnError: true });
   const size: number = stored.data.size;
@@ -68,13 +71,53 @@ const CALL: ProblemCode[] = [
   'unsupported_media_type',
   'workflow_format_ui',
   'output_node_not_found',
+  'missing_asset',
+  'idempotency_key_reuse',
   'queue_full',
+  'cancelled',
+  'state_error',
   'wait_timeout',
 ];
+const ASK: ProblemCode[] = ['not_found', 'internal_error', 'state_error'];
 const CODES: Record<string, ProblemCode[]> = {
   generate: CALL,
   generateFile: CALL,
-  getResult: [...JOB, 'invalid_request', 'not_found', 'cancelled'],
+  getResult: [...JOB, 'invalid_request', 'not_found', 'cancelled', 'state_error'],
+  postJobs: [
+    'invalid_request',
+    'payload_too_large',
+    'unsupported_media_type',
+    'invalid_workflow',
+    'workflow_format_ui',
+    'missing_asset',
+    'idempotency_key_reuse',
+    'queue_full',
+    'internal_error',
+    'state_error',
+    'no_backend',
+    'shutting_down',
+  ],
+  listJobs: ['invalid_request', 'internal_error', 'state_error'],
+  getJob: ASK,
+  getJobWorkflow: ASK,
+  getJobEvents: [...ASK, 'too_many_streams'],
+  cancelJob: ASK,
+  postAssets: [
+    'invalid_request',
+    'hash_mismatch',
+    'payload_too_large',
+    'unsupported_media_type',
+    'internal_error',
+    'storage_error',
+    'state_error',
+    'storage_full',
+  ],
+  assetFromHash: ['invalid_request', 'blob_not_found', 'internal_error', 'state_error'],
+  headAssetByHash: [],
+  getAsset: ASK,
+  getAssetContent: [...ASK, 'range_not_satisfiable', 'storage_error'],
+  deleteAsset: [...ASK, 'asset_in_use'],
+  getContractHealth: [],
   getFile: [
     'invalid_request',
     'link_invalid',
@@ -115,10 +158,11 @@ function operationsOf(document: OpenAPIObject): OperationDoc[] {
 
 function problemsOf(operation: OperationDoc): { code: ProblemCode; status: number }[] {
   return Object.entries(operation.responses).flatMap(([status, { content }]) =>
-    Object.keys(content?.['application/problem+json']?.examples ?? {}).map((code) => ({
-      code: code as ProblemCode,
-      status: Number(status),
-    })),
+    [
+      ...Object.keys(content?.['application/problem+json']?.examples ?? {}),
+      // Comfy API v2 tells errors in its own way.
+      ...(Number(status) < 400 ? [] : Object.keys(content?.['application/json']?.examples ?? {})),
+    ].map((code) => ({ code: code as ProblemCode, status: Number(status) })),
   );
 }
 
@@ -158,6 +202,7 @@ describe('the OpenAPI document', () => {
     expect([...codes].sort()).toEqual(Object.keys(PROBLEMS).sort());
     for (const { code, status } of problems) {
       if (code === 'storage_error') expect([502, 503]).toContain(status);
+      else if (code === 'invalid_request') expect([400, 422]).toContain(status);
       else expect({ code, status }).toEqual({ code, status: PROBLEMS[code].status });
     }
     expect(committed.components?.schemas?.['ProblemCode']).toMatchObject({ enum: Object.keys(PROBLEMS) });

@@ -3,10 +3,12 @@ require('reflect-metadata');
 const { Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const {
+  AssetsModule,
   ComfyModule,
   ComfyService,
   isFinal,
   parseComfyuiServer,
+  StateModule,
   StorageModule,
 } = require('comfy-sync-server');
 const { filter, firstValueFrom, map } = require('rxjs');
@@ -15,6 +17,8 @@ class AppModule {}
 Module({
   imports: [
     StorageModule.forRootAsync({ useFactory: () => ({ directory: process.env.FOLDER, minFreeBytes: 0 }) }),
+    StateModule.forRoot({}),
+    AssetsModule.forRoot({}),
     ComfyModule.forRoot({ backends: [parseComfyuiServer(process.env.COMFYUI)] }),
   ],
 })(AppModule);

@@ -1,9 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import {
+  AssetsModule,
   ComfyModule,
   type ComfyOptions,
   FilesModule,
   parseComfyuiServer,
+  StateModule,
   StorageModule,
   type StorageOptions,
 } from 'comfy-sync-server';
@@ -28,6 +30,8 @@ export class AppModule {
             minFreeBytes: 0,
           }),
         }),
+        StateModule.forRoot({}),
+        AssetsModule.forRoot({}),
         ComfyModule.forRootAsync({
           imports: [config],
           inject: [PosterSettings],
