@@ -16,7 +16,7 @@ RUN npm run build \
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /app
-RUN mkdir output_images && chown node:node output_images
+RUN mkdir output_images state && chown node:node output_images state
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
