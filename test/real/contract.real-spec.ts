@@ -1,9 +1,12 @@
 import { describe, it } from 'vitest';
 import { describeGateway } from '../contract/gateway.contract.js';
+import { describeOfficialSdk } from '../contract/official-sdk.contract.js';
 
-const url = process.env['COMFYUI_TEST_URL']?.replace(/\/+$/, '');
+/** One server or, for the SDK, several of them. */
+const urls = process.env['COMFYUI_TEST_URL']?.split(',').map((url) => url.trim().replace(/\/+$/, '')) ?? [];
+const [url = ''] = urls;
 
-if (url === undefined || url === '') {
+if (url === '') {
   describe('a real ComfyUI', () => {
     // oxlint-disable-next-line vitest/no-disabled-tests -- there is no server to test; the name says how to give one
     it.skip('skipped: say where it is, e.g. COMFYUI_TEST_URL=http://127.0.0.1:8188 npm run test:real', () =>
@@ -11,4 +14,5 @@ if (url === undefined || url === '') {
   });
 } else {
   describeGateway(url, () => url);
+  describeOfficialSdk(urls.join(' and '), () => urls.join(','));
 }

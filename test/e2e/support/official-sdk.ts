@@ -58,6 +58,8 @@ const watched: typeof fetch = async (input, init) => {
   return response;
 };
 
+export type OfficialClient = Comfy;
+
 /** The official client, as its users make it. */
 export function comfyAt(url: string): Comfy {
   const before = process.env['COMFY_BASE_URL'];
