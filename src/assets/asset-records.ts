@@ -49,14 +49,15 @@ export class AssetRecords {
     );
   }
 
-  /** One of those with these bytes, the longest-lived first. */
-  withHash(hash: string, now: number): Asset | undefined {
+  /** One of those with these bytes, the longest-lived first. @param uploads not what jobs made */
+  withHash(hash: string, now: number, uploads: boolean): Asset | undefined {
     return toAsset(
       this.database.get<Row>(
-        `SELECT * FROM assets WHERE hash = ? AND (expires IS NULL OR expires > ?)
+        `SELECT * FROM assets WHERE hash = ? AND (expires IS NULL OR expires > ?) AND (job IS NULL OR NOT ?)
          ORDER BY expires IS NOT NULL, expires DESC LIMIT 1`,
         hash,
         now,
+        Number(uploads),
       ),
     );
   }

@@ -142,7 +142,13 @@ describe('Assets', () => {
     const fleeting = new Assets(storage, memory, { retentionMs: 1_000 });
     const asset = fleeting.register(await storage.put({ body: Buffer.from('x') }), { job: 'j', path: null });
     expect(asset.expiresAt).toBeNull();
+    // An upload does not share it: it would take it along.
+    await fleeting.hashOf(asset);
+    const received = await fleeting.receive(Readable.from([Buffer.from('x')]), 'x');
+    const { asset: twin, createdNew } = await fleeting.adopt(received, { path: 'x' });
+    expect(createdNew).toBe(true);
     fleeting.forgetOfJob('j');
+    await fleeting.remove(twin.id);
     expect(fleeting.find(asset.id)).toBeUndefined();
     expect(await files()).toHaveLength(1);
     memory.close();

@@ -242,7 +242,8 @@ export class Assets {
   /** An asset with these bytes, if they can be had: somebody may have emptied the folder. */
   private async available(hash: string): Promise<Asset | undefined> {
     for (;;) {
-      const asset = this.records.withHash(hash, Date.now());
+      // In memory a job is forgotten before its files: a file that an upload shared would go with the upload.
+      const asset = this.records.withHash(hash, Date.now(), !this.database.durable);
       if (asset === undefined) return undefined;
       try {
         await this.stat(asset);

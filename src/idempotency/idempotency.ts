@@ -8,8 +8,11 @@ import { StateDatabase } from '../state/index.js';
 /** Milliseconds for which a key stands for its request. */
 const KEPT_MS = 86_400_000;
 
-/** Keys remembered at most; the oldest go first. */
+/** Keys remembered at most, about; the oldest go first. */
 const MAX_KEYS = 100_000;
+
+/** New keys between two counts: counting is the dearest part. */
+const COUNT_EVERY = 1_000;
 
 /** Bodies nest 64 levels at most; 64-bit seeds are written as they are. */
 const stringify = configure({ bigint: true, deterministic: true });
@@ -29,6 +32,8 @@ interface KeyRow {
 /** Makes one job of however many requests with the same key, so that a caller who lost the answer can ask again. */
 @Injectable()
 export class Idempotency {
+  private kept = 0;
+
   constructor(
     private readonly comfy: ComfyService,
     private readonly database: StateDatabase,
@@ -78,6 +83,8 @@ export class Idempotency {
       job,
       now,
     );
+    this.kept += 1;
+    if (this.kept % COUNT_EVERY !== 0) return;
     this.database.run(
       `DELETE FROM idempotency_keys WHERE created <
          (SELECT created FROM idempotency_keys ORDER BY created DESC LIMIT 1 OFFSET ?)`,
