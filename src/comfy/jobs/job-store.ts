@@ -201,9 +201,19 @@ export class JobStore {
   }
 }
 
-/** Progress and previews are of the moment. */
-function isLasting({ type }: JobEvent): boolean {
-  return type !== 'progress' && type !== 'preview';
+/** The others are of the moment: whoever goes on with the job after a restart finds them out anew. */
+function isLasting(event: JobEvent): boolean {
+  switch (event.type) {
+    case 'progress':
+    case 'preview':
+    case 'output':
+    case 'rendered':
+      return false;
+    case 'accepted':
+      return Object.keys(event.nodeErrors).length > 0;
+    default:
+      return true;
+  }
 }
 
 function writeState({ progress: _progress, preview: _preview, ...state }: JobState): string {
