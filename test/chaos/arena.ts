@@ -41,8 +41,11 @@ export class Arena {
     readonly port: number,
   ) {}
 
-  /** Starts all of it and waits until jobs can be run on every backend. Closes again what it opened if it fails. */
-  static async open(count: number, dice: Dice): Promise<Arena> {
+  /**
+   * Starts all of it and waits until jobs can be run on every backend. Closes again what it opened if it fails.
+   * @param durable the service remembers its jobs over a kill
+   */
+  static async open(count: number, dice: Dice, durable: boolean): Promise<Arena> {
     const folder = await mkdtemp(join(tmpdir(), 'comfy-sync-chaos-'));
     const closers: (() => Promise<void>)[] = [];
     try {
@@ -69,7 +72,10 @@ export class Arena {
       }
       const bucket = { server, proxy: bucketProxy };
       const port = await freePort();
-      const service = new ServiceProcess(folder, port, (life) => environment(folder, backends, bucket, life));
+      const service = new ServiceProcess(folder, port, (life) => ({
+        ...environment(folder, backends, bucket, life),
+        ...(durable ? { STATE_DIR: join(folder, 'state') } : {}),
+      }));
       const arena = new Arena(folder, new EventLog(folder), backends, bucket, service, port);
       closers.push(() => service.stop().then(() => undefined));
       await service.launch();

@@ -26,7 +26,7 @@ async function chaos(options: ChaosOptions): Promise<void> {
     `Chaos: seed ${seed}, ${jobs} jobs, ${callers} callers, ${backends} backends; Node ${process.version}, ${availableParallelism()} cores`,
   );
   const stop = whenAskedToStop();
-  const arena = await Arena.open(backends, new Dice(seed, 'arena'));
+  const arena = await Arena.open(backends, new Dice(seed, 'arena'), options.durable);
   let failed = true;
   try {
     const result = await run(arena, options, stop, (line) => console.log(line));
@@ -34,7 +34,7 @@ async function chaos(options: ChaosOptions): Promise<void> {
     console.log(toText(result));
     await closing(arena, failed, options);
     console.log(
-      `\nrepeat with: npm run test:chaos -- --seed ${seed} --jobs ${jobs}${quick ? ' --quick' : ''}`,
+      `\nrepeat with: npm run test:chaos -- --seed ${seed} --jobs ${jobs}${quick ? ' --quick' : ''}${options.durable ? ' --durable' : ''}`,
     );
     console.log(`${result.tally.passed} passed, ${result.tally.failed} failed`);
   } catch (error) {

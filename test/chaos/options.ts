@@ -10,6 +10,8 @@ export const HELP = `Lets everything go wrong around the service, and judges wha
   --seed N         what happens, and when; a new one each time without it
   --backends 4     ComfyUI stand-ins, 2 to 8; every second one speaks as ComfyUI 0.3.11
   --callers 32     calls at the same time
+  --durable        the service has a STATE_DIR, and callers whose connection breaks try again with the same
+                   Idempotency-Key: then a kill costs nobody a job
   --quick          fewer calls and shorter faults, for CI
   --keep           keep the folder with the logs, also where all is well
 `;
@@ -19,6 +21,7 @@ export interface ChaosOptions {
   seed: number;
   backends: number;
   callers: number;
+  durable: boolean;
   quick: boolean;
   keep: boolean;
   help: boolean;
@@ -33,6 +36,7 @@ export function readOptions(args: string[]): ChaosOptions {
       seed: { type: 'string' },
       backends: { type: 'string', default: '4' },
       callers: { type: 'string', default: '32' },
+      durable: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -43,6 +47,7 @@ export function readOptions(args: string[]): ChaosOptions {
     seed: whole('--seed', values.seed ?? String(Math.floor(Math.random() * 1e6)), 0, 2 ** 32 - 1),
     backends: whole('--backends', values.backends, 2, 8),
     callers: whole('--callers', values.callers, 1, 500),
+    durable: values.durable,
     quick: values.quick,
     keep: values.keep,
     help: values.help,

@@ -165,8 +165,17 @@ class Calls {
 
   private async one(plan: JobPlan): Promise<Verdict> {
     const from = Date.now();
-    const answer = await this.caller.call(plan, CALL_LIMIT_MS);
-    return this.judge.judge(plan, answer, from);
+    const { durable } = this.options;
+    if (!durable || plan.hangUpAfterMs !== undefined) {
+      return this.judge.judge(plan, await this.caller.call(plan, CALL_LIMIT_MS), from);
+    }
+    for (;;) {
+      const answer = await this.caller.call(plan, CALL_LIMIT_MS, `chaos-${plan.number}`);
+      if (answer.is !== 'broken') return this.judge.judge(plan, answer, from);
+      // No kill explains it: it can be tried again.
+      if (Date.now() > from + CALL_LIMIT_MS || this.end.aborted) return { is: 'wrong', why: answer.why };
+      await sleep(100);
+    }
   }
 
   /** Does not wait for calls that are under way when it ends early. */

@@ -26,10 +26,10 @@ export class Caller {
     });
   }
 
-  /** Makes the call. Never rejects. @param limitMs milliseconds until it counts as hung */
-  call(plan: JobPlan, limitMs: number): Promise<Answer> {
+  /** Makes the call. Never rejects. @param limitMs milliseconds until it counts as hung @param key for trying it again */
+  call(plan: JobPlan, limitMs: number, key?: string): Promise<Answer> {
     const body = JSON.stringify(plan.body);
-    return this.ask('POST', plan.path, { limitMs, hangUpAfterMs: plan.hangUpAfterMs, body });
+    return this.ask('POST', plan.path, { limitMs, hangUpAfterMs: plan.hangUpAfterMs, body, key });
   }
 
   /** A link of a reply, relative or not. Never rejects. */
@@ -45,7 +45,12 @@ export class Caller {
   private async ask(
     method: 'GET' | 'POST',
     path: string,
-    { limitMs, hangUpAfterMs, body }: { limitMs: number; hangUpAfterMs?: number | undefined; body?: string },
+    {
+      limitMs,
+      hangUpAfterMs,
+      body,
+      key,
+    }: { limitMs: number; hangUpAfterMs?: number | undefined; body?: string; key?: string | undefined },
   ): Promise<Answer> {
     const controller = new AbortController();
     let ended: 'hung up' | 'silence' | undefined;
@@ -60,7 +65,15 @@ export class Caller {
         method,
         dispatcher: this.agent,
         signal: controller.signal,
-        ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
+        ...(body === undefined
+          ? {}
+          : {
+              body,
+              headers: {
+                'content-type': 'application/json',
+                ...(key === undefined ? {} : { 'idempotency-key': key }),
+              },
+            }),
       });
       const bytes = Buffer.from(await reply.body.arrayBuffer());
       const headers = Object.fromEntries(
