@@ -2,4 +2,5 @@ export { linkOf, parseWorkflow, type Workflow, type WorkflowNode } from './workf
 export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
 export { inJobFolder, jobFolder } from './job-folder.js';
 export { modelsOf } from './models.js';
+export { shapeOf } from './shape.js';
 export { parseJson, stringifyJson } from './lossless-json.js';
