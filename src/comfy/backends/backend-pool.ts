@@ -1,17 +1,19 @@
 import { merge, type Observable } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import { Backend, type BackendRules } from './backend.js';
+import { Durations } from './durations.js';
 import { Experience } from './experience.js';
 
 /** All ComfyUIs we may use. */
 export class BackendPool {
   readonly backends: readonly Backend[];
   /** How long jobs take, learned on all of them together. */
-  private readonly experience = new Experience();
+  readonly experience = new Experience();
+  readonly durations = new Durations();
   private downSince: number | undefined = performance.now();
 
   constructor(addresses: readonly BackendAddress[], rules: BackendRules) {
-    this.backends = addresses.map((address) => new Backend(address, rules, this.experience));
+    this.backends = addresses.map((address) => new Backend(address, rules, this.experience, this.durations));
   }
 
   /** Emits whenever a job might be given out that could not be before. */

@@ -8,4 +8,6 @@ export {
 } from './backend.js';
 export { BackendPool } from './backend-pool.js';
 export { CIRCUIT_RULES, type Circuit, type CircuitRules } from './circuit.js';
+export type { Durations } from './durations.js';
+export type { Experience } from './experience.js';
 export { RUN_DEADLINES, type RunDeadlines } from './deadlines.js';

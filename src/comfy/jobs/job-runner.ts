@@ -92,7 +92,14 @@ export class JobRunner {
     try {
       await lastValueFrom(
         backend
-          .run({ promptId, workflow, outputNode: request.outputNode, job: job.id, models: job.models })
+          .run({
+            promptId,
+            workflow,
+            outputNode: request.outputNode,
+            job: job.id,
+            models: job.models,
+            shape: job.shape,
+          })
           .pipe(
             tap((event) => {
               if (event.type === 'accepted') serverId = event.promptId;
@@ -107,12 +114,15 @@ export class JobRunner {
       job.signal.throwIfAborted();
       rendered = true;
       this.storingNow += 1;
-      job.apply({ type: 'rendered', at: Date.now() });
+      const renderedAt = Date.now();
+      job.apply({ type: 'rendered', at: renderedAt });
       overdue = setTimeout(() => aborting.abort(tooSlow()), this.options.keep.totalMs);
       const outputs = await keeper.finish();
       job.signal.throwIfAborted();
       backend.praise();
-      job.apply({ type: 'succeeded', at: Date.now(), outputs });
+      const at = Date.now();
+      backend.learnStoring(job.shape, at - renderedAt);
+      job.apply({ type: 'succeeded', at, outputs });
     } catch (error) {
       // What fails while it runs, the backend has seen itself.
       if (rendered) backend.blame(error);
