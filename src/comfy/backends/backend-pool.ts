@@ -7,8 +7,9 @@ import { Experience } from './experience.js';
 /** All ComfyUIs we may use. */
 export class BackendPool {
   readonly backends: readonly Backend[];
-  /** How long jobs take, learned on all of them together. */
+  /** How long jobs take by their models, learned on all of them together. */
   readonly experience = new Experience();
+  /** The same by the shape of the workflow, and for each of them. */
   readonly durations = new Durations();
   private downSince: number | undefined = performance.now();
 
