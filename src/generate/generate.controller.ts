@@ -199,7 +199,7 @@ export class GenerateController {
     const state = this.generateService.find(id.toLowerCase());
     if (!isFinal(state)) {
       response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
-      return toPending(state, this.generateService.position(state.id));
+      return toPending(state, this.generateService.forecast(state.id));
     }
     const file = wantsFile(query.response_type, request);
     return this.answer(expectSuccess(state), query.output_index, file, response);

@@ -216,6 +216,12 @@ export class PendingReplyDto {
   /** Jobs before it in the waiting line; absent once it runs. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 0 })
   position?: number;
+  /** Milliseconds until a ComfyUI begins with it, 0 once one has; a guess, absent where nobody can tell. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 0 })
+  starts_in_ms?: number;
+  /** Milliseconds until its result is there; a guess, absent where nobody can tell. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, example: 2_450 })
+  ends_in_ms?: number;
   /** How far it is, from 0 to 1. */
   @ApiProperty({ type: 'number', minimum: 0, maximum: 1, example: 0.42 })
   progress!: number;

@@ -1,4 +1,4 @@
-import type { JobOutput, JobState } from '../comfy/index.js';
+import type { JobForecast, JobOutput, JobState } from '../comfy/index.js';
 import { failureToProblem, ProblemException } from '../problem/index.js';
 import type { GenerateReplyDto, OutputDto, PendingReplyDto } from './generate.dto.js';
 
@@ -36,12 +36,15 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
   };
 }
 
-export function toPending(state: JobState, position: number | undefined): PendingReplyDto {
+export function toPending(state: JobState, forecast: JobForecast): PendingReplyDto {
+  const { position, startsInMs, endsInMs } = forecast;
   return {
     job_id: state.id,
     status: state.status as PendingReplyDto['status'],
     progress: state.progress?.value ?? 0,
     ...(position === undefined ? {} : { position }),
+    ...(startsInMs === undefined ? {} : { starts_in_ms: startsInMs }),
+    ...(endsInMs === undefined ? {} : { ends_in_ms: endsInMs }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, map, merge, type Observable, timer } from 'rxjs';
-import { ComfyService, isFinal, type JobState } from '../comfy/index.js';
+import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { expectSuccess } from './generate.reply.js';
@@ -56,9 +56,9 @@ export class GenerateService {
     throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
   }
 
-  /** Jobs before this one in the waiting line. */
-  position(id: string): number | undefined {
-    return this.comfy.position(id);
+  /** Where a job is in line, and when it will be done. */
+  forecast(id: string): JobForecast {
+    return this.comfy.forecast(id);
   }
 
   private waitedTooLong(id: string): ProblemException {
