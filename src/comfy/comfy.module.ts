@@ -6,7 +6,15 @@ import { BackendPool, RUN_DEADLINES } from './backends/index.js';
 import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
 import { ComfyService } from './comfy.service.js';
-import { Dispatcher, InProcessQueue, JobQueue, JobRetention, JobRunner, JobStore } from './jobs/index.js';
+import {
+  Dispatcher,
+  Forecaster,
+  InProcessQueue,
+  JobQueue,
+  JobRetention,
+  JobRunner,
+  JobStore,
+} from './jobs/index.js';
 import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
 
 /**
@@ -68,6 +76,11 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
       inject: [JobQueue, BackendPool, JobRunner, COMFY_OPTIONS],
       useFactory: (queue: JobQueue, pool: BackendPool, runner: JobRunner, options: ComfyOptions) =>
         new Dispatcher(queue, pool, runner, options.noBackendAfterMs ?? 30_000),
+    },
+    {
+      provide: Forecaster,
+      inject: [JobQueue, BackendPool],
+      useFactory: (queue: JobQueue, pool: BackendPool) => new Forecaster(queue, pool),
     },
   ],
   exports: [ComfyService],

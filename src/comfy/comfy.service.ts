@@ -37,6 +37,7 @@ import { ComfyError } from './comfy.error.js';
 import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
 import {
   Dispatcher,
+  Forecaster,
   Job,
   type JobFilter,
   type JobForecast,
@@ -101,6 +102,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly queue: JobQueue,
     private readonly pool: BackendPool,
     private readonly dispatcher: Dispatcher,
+    private readonly forecaster: Forecaster,
     @Inject(COMFY_OPTIONS) private readonly options: ComfyOptions,
   ) {}
 
@@ -188,7 +190,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** Where a job is in line, and when it will be done as far as that is known. */
   forecast(id: string): JobForecast {
-    return { position: this.queue.position(id), startsInMs: undefined, endsInMs: undefined };
+    return this.forecaster.forecast(id);
   }
 
   /** Ends a job: a waiting one leaves the line, a running one is stopped on its backend. @returns false: it had ended */

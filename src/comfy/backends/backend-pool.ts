@@ -1,17 +1,20 @@
 import { merge, type Observable } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import { Backend, type BackendRules } from './backend.js';
+import { Durations } from './durations.js';
 import { Experience } from './experience.js';
 
 /** All ComfyUIs we may use. */
 export class BackendPool {
   readonly backends: readonly Backend[];
-  /** How long jobs take, learned on all of them together. */
-  private readonly experience = new Experience();
+  /** How long jobs take by their models, learned on all of them together. */
+  readonly experience = new Experience();
+  /** The same by the shape of the workflow, and for each of them. */
+  readonly durations = new Durations();
   private downSince: number | undefined = performance.now();
 
   constructor(addresses: readonly BackendAddress[], rules: BackendRules) {
-    this.backends = addresses.map((address) => new Backend(address, rules, this.experience));
+    this.backends = addresses.map((address) => new Backend(address, rules, this.experience, this.durations));
   }
 
   /** Emits whenever a job might be given out that could not be before. */

@@ -37,6 +37,7 @@ import {
   restOn,
 } from './circuit.js';
 import { RUN_DEADLINES, type RunDeadlines, withDeadlines } from './deadlines.js';
+import type { Durations } from './durations.js';
 import type { Experience } from './experience.js';
 import { type InputFile, InputFolder } from './input-folder.js';
 import { ModelMemory } from './model-memory.js';
@@ -49,6 +50,8 @@ export interface BackendRun extends RunRequest {
   models: readonly string[];
   /** Files that the workflow names, which have to be there first. */
   inputs?: readonly InputFile[];
+  /** What decides how long it takes: see `shapeOf`. */
+  shape: string;
 }
 
 export interface BackendRules {
@@ -77,11 +80,15 @@ export interface BackendRunInfo {
   /** When it was given to the backend, and when ComfyUI began with it; milliseconds since the epoch. */
   givenAt: number;
   begunAt: number | undefined;
+  /** Had a model to be loaded for it? */
+  cold: boolean;
 }
 
 interface OngoingRun extends BackendRunInfo {
   models: readonly string[];
-  cold: boolean;
+  shape: string;
+  /** Is `begunAt` later than it really began? */
+  late: boolean;
 }
 
 export interface BackendFailure {
@@ -114,6 +121,7 @@ export class Backend {
     readonly address: BackendAddress,
     private readonly rules: BackendRules,
     private readonly experience: Experience,
+    private readonly durations: Durations,
   ) {
     this.client = new ComfyClient(address, rules.client, rules.owner);
     this.inputFolder = new InputFolder(this.client);
@@ -174,9 +182,14 @@ export class Backend {
     return this.lastGiven;
   }
 
-  /** What it runs and holds now. */
+  /** What it runs and holds now, in the order in which it was given. */
   get running(): BackendRunInfo[] {
-    return [...this.runs.values()].map(({ job, givenAt, begunAt }) => ({ job, givenAt, begunAt }));
+    return [...this.runs.values()].map(({ job, givenAt, begunAt, cold }) => ({
+      job,
+      givenAt,
+      begunAt,
+      cold,
+    }));
   }
 
   /** Models used lately, the newest first. */
@@ -198,8 +211,9 @@ export class Backend {
   get backlogMs(): number {
     const now = Date.now();
     let sum = 0;
-    for (const { models, cold, begunAt } of this.runs.values()) {
-      const whole = this.experience.runMs(models) + (cold ? this.experience.loadMs(models) : 0);
+    for (const { models, shape, cold, begunAt } of this.runs.values()) {
+      const loadMs = cold ? this.experience.loadMs(models) : 0;
+      const whole = this.durations.runMs(shape, this.name, loadMs) ?? this.experience.runMs(models) + loadMs;
       sum += Math.max(0, whole - (begunAt === undefined ? 0 : now - begunAt));
     }
     return sum;
@@ -209,6 +223,11 @@ export class Backend {
   loadMs(models: readonly string[]): number {
     const missing = this.memory.missing(models);
     return missing.length === 0 ? 0 : (this.experience.loadMs(models) * missing.length) / models.length;
+  }
+
+  /** Models that it most likely has loaded. */
+  get loaded(): ReadonlySet<string> {
+    return this.memory.loaded;
   }
 
   /** Has it loaded any model? */
@@ -237,10 +256,18 @@ export class Backend {
    */
   run(request: BackendRun): Observable<RunEvent> {
     return new Observable((subscriber) => {
-      const { job, models, promptId } = request;
+      const { job, models, shape, promptId } = request;
       const { deadlines = RUN_DEADLINES } = this.rules;
       const cold = this.memory.missing(models).length > 0;
-      const run: OngoingRun = { job, models, cold, givenAt: Date.now(), begunAt: undefined };
+      const run: OngoingRun = {
+        job,
+        models,
+        shape,
+        cold,
+        givenAt: Date.now(),
+        begunAt: undefined,
+        late: false,
+      };
       this.memory.use(models, run.givenAt);
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
@@ -248,8 +275,10 @@ export class Backend {
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
-            next: ({ type }) => {
-              if (type === 'started') run.begunAt = Date.now();
+            next: (event) => {
+              if (event.type !== 'started') return;
+              run.begunAt = Date.now();
+              run.late = event.late ?? false;
             },
             error: (error) => {
               this.counts.failed += 1;
@@ -266,6 +295,11 @@ export class Backend {
   /** A job was rendered here, and its files are safe. */
   praise(): void {
     this.setCircuit(afterSuccess(this.currentCircuit));
+  }
+
+  /** The files of such a job are safe. @param ms since it was rendered */
+  learnStoring(shape: string, ms: number): void {
+    this.durations.learnStoring(shape, this.name, ms);
   }
 
   /** A job failed because of this error; if that says something of the backend, its circuit hears of it. */
@@ -395,9 +429,10 @@ export class Backend {
 
   private credit(run: OngoingRun): void {
     this.counts.succeeded += 1;
-    if (run.begunAt !== undefined) {
-      this.experience.learn(run.models, run.cold, Date.now() - run.begunAt);
-    }
+    if (run.begunAt === undefined || run.late) return;
+    const ms = Date.now() - run.begunAt;
+    this.experience.learn(run.models, run.cold, ms);
+    this.durations.learnRun(run.shape, this.name, run.cold, ms);
   }
 
   private async release(promptId: string): Promise<void> {

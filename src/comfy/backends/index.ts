@@ -9,4 +9,6 @@ export {
 export { BackendPool } from './backend-pool.js';
 export { CIRCUIT_RULES, type Circuit, type CircuitRules } from './circuit.js';
 export type { InputFile } from './input-folder.js';
+export type { Durations } from './durations.js';
+export type { Experience } from './experience.js';
 export { RUN_DEADLINES, type RunDeadlines } from './deadlines.js';

@@ -6,13 +6,13 @@ const KEPT = 16;
  * keeps more than these where its memory suffices; to believe in less costs a choice, to believe in more costs a load.
  */
 export class ModelMemory {
-  private loaded: ReadonlySet<string> = new Set();
+  private current: ReadonlySet<string> = new Set();
   private readonly recent = new Map<string, number>();
 
   /** A job that uses these is next. @param now milliseconds since the epoch */
   use(models: readonly string[], now: number): void {
     if (models.length === 0) return;
-    this.loaded = new Set(models);
+    this.current = new Set(models);
     for (const model of models) {
       this.recent.delete(model);
       this.recent.set(model, now);
@@ -23,14 +23,18 @@ export class ModelMemory {
     }
   }
 
+  get loaded(): ReadonlySet<string> {
+    return this.current;
+  }
+
   /** Those of `models` that have to be loaded. */
   missing(models: readonly string[]): string[] {
-    return models.filter((model) => !this.loaded.has(model));
+    return models.filter((model) => !this.current.has(model));
   }
 
   /** Has it loaded any? */
   get isEmpty(): boolean {
-    return this.loaded.size === 0;
+    return this.current.size === 0;
   }
 
   /** Models used lately and when, in ms since the epoch, the newest first. */
@@ -40,6 +44,6 @@ export class ModelMemory {
 
   /** The server has restarted, or was told to unload everything. */
   clear(): void {
-    this.loaded = new Set();
+    this.current = new Set();
   }
 }

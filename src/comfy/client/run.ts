@@ -207,10 +207,10 @@ class PromptRun {
     }
   }
 
-  private begin(): void {
+  private begin(late = false): void {
     if (this.started) return;
     this.started = true;
-    this.emit({ type: 'started' });
+    this.emit(late ? { type: 'started', late } : { type: 'started' });
   }
 
   /** Our events may be going nowhere: from here on the history is asked. */
@@ -261,7 +261,7 @@ class PromptRun {
   private settle(found: Finding): void {
     if (found.is === 'waiting') {
       if (!this.accepted) this.accept(found.promptId, undefined);
-      if (found.running) this.begin();
+      if (found.running) this.begin(true);
       if (found.running && this.doubt) this.emit({ type: 'alive' });
       return;
     }
@@ -279,7 +279,7 @@ class PromptRun {
       case 'interrupted':
         return this.fail(this.interruption());
       case 'success':
-        this.begin();
+        this.begin(true);
         this.deliver(outcome.outputs);
         if (this.doubt && this.ledger.wantsSocket) return this.lose();
         return this.complete();

@@ -24,7 +24,8 @@ export interface RunRequest {
 export type RunEvent =
   /** `promptId` is the one the server uses; `nodeErrors` name branches that it will skip (16). */
   | { type: 'accepted'; promptId: string; nodeErrors: NodeErrors }
-  | { type: 'started' }
+  /** `late`: it was found running or done; when it began is not known. */
+  | { type: 'started'; late?: true }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; node: string; mime: string; bytes: Uint8Array }
   | { type: 'output'; output: RunOutput }

@@ -132,6 +132,7 @@ export class JobRunner {
             extraData: request.extraData,
             job: job.id,
             models: job.models,
+            shape: job.shape,
           })
           .pipe(
             tap((event) => {
@@ -147,12 +148,15 @@ export class JobRunner {
       job.signal.throwIfAborted();
       rendered = true;
       this.storingNow += 1;
-      job.apply({ type: 'rendered', at: Date.now() });
+      const renderedAt = Date.now();
+      job.apply({ type: 'rendered', at: renderedAt });
       overdue = setTimeout(() => aborting.abort(tooSlow()), this.options.keep.totalMs);
       const outputs = await keeper.finish();
       job.signal.throwIfAborted();
       backend.praise();
-      job.apply({ type: 'succeeded', at: Date.now(), outputs });
+      const at = Date.now();
+      backend.learnStoring(job.shape, at - renderedAt);
+      job.apply({ type: 'succeeded', at, outputs });
     } catch (error) {
       // What fails while it runs, the backend has seen itself.
       if (rendered) backend.blame(error);

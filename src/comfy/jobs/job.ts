@@ -1,6 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 import { initialState, isFinal, reduceJob } from './job.reducer.js';
-import { modelsOf } from '../workflow/index.js';
+import { modelsOf, shapeOf } from '../workflow/index.js';
 import type { JobEvent, JobRequest, JobState } from './job.types.js';
 
 /** A job's state, and the event that led to it; the first a watcher gets is the state alone. */
@@ -24,6 +24,7 @@ export class Job {
   private pending: JobRequest | undefined;
   private watching = 0;
   private released = false;
+  private knownShape: string | undefined;
 
   /** @param id lower-case UUID @param state where it stands already, after a restart of ours */
   constructor(
@@ -47,6 +48,15 @@ export class Job {
   /** What to do. Let go when the job ends: a workflow can be large. */
   get request(): JobRequest | undefined {
     return this.pending;
+  }
+
+  /**
+   * What decides how long it takes: see `shapeOf`. Worked out when it is first asked for, since nobody should wait for it who
+   * hands in a job; empty for one that ended before that.
+   */
+  get shape(): string {
+    this.knownShape ??= this.pending === undefined ? '' : shapeOf(this.pending.workflow);
+    return this.knownShape;
   }
 
   /** Aborted when the job is cancelled or let go; whoever works for it stops. */

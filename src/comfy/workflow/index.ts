@@ -3,4 +3,5 @@ export { type AssetReference, assetReferences, withFileNames } from './asset-ref
 export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
 export { inJobFolder, jobFolder } from './job-folder.js';
 export { modelsOf } from './models.js';
+export { shapeOf } from './shape.js';
 export { parseJson, stringifyJson } from './lossless-json.js';
