@@ -13,6 +13,9 @@ const LEVELS: LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose']
 /** Longer than the idle time of the usual load balancers (60 s), so that it is they who close a connection. */
 const KEEP_ALIVE_MS = 65_000;
 
+/** Milliseconds until the last byte of a request has to be there: Node's five minutes are too little for a large upload. */
+const REQUEST_MS = 3_600_000;
+
 /** The application with all that every instance needs, main's and the tests' alike; not listening yet. */
 export async function createApp(settings: Settings): Promise<NestExpressApplication> {
   const { level, format } = settings.log;
@@ -31,7 +34,9 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   useJsonBody(app, settings.server.maxBodyBytes, UPLOAD_PATH);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());
-  app.getHttpServer().keepAliveTimeout = KEEP_ALIVE_MS;
+  const server = app.getHttpServer();
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.requestTimeout = REQUEST_MS;
   serveOpenApi(app);
   for (const warning of settings.warnings) logger.warn(warning, 'Settings');
   return app;

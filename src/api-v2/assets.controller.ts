@@ -34,7 +34,7 @@ import { AssetFromHashDto, ContractAssetDto, PostAssetsDto } from './assets.dto.
 import { FOR_EVER_MS } from './contract-job.js';
 import type { UploadedFile } from './upload.engine.js';
 import { UploadFormInterceptor } from './upload-form.interceptor.js';
-import { readUploadFields } from './upload-form.js';
+import { labelOf, readUploadFields } from './upload-form.js';
 
 const BYTES = { schema: { type: 'string', format: 'binary' } } as const;
 const ID = { name: 'id', schema: { type: 'string', format: 'uuid' } } as const;
@@ -85,7 +85,7 @@ export class AssetsController {
     const details = await this.readFields(request, file);
     const { asset, createdNew } = await this.assets.adopt(file.received, {
       ...details,
-      path: details.path ?? file.originalname,
+      path: details.path ?? labelOf(file.originalname),
     });
     response.status(createdNew ? HttpStatus.CREATED : HttpStatus.OK);
     return this.show(asset, request, createdNew);

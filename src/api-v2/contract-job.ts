@@ -24,8 +24,8 @@ export interface ReplyContext {
   base: string;
   /** Milliseconds that ended jobs are kept; undefined: for ever. */
   retentionMs: number | undefined;
-  /** Of an output's bytes, where it is known. */
-  hashOf: (assetId: string) => string | null;
+  /** Of the bytes of a job's outputs, by asset, where they are known. */
+  hashesOf: (job: string) => ReadonlyMap<string, string>;
 }
 
 export function toContractStatus(status: JobStatus): ContractStatus {
@@ -50,7 +50,7 @@ export function toContractJob(state: JobState, forecast: JobForecast, context: R
     expires_at: isoOf(expiryOf(state, context)),
     queue_position: forecast.position ?? null,
     progress: progress === undefined ? null : toContractProgress(progress),
-    outputs: state.outputs.map((output) => toContractOutput(output, state, context)),
+    outputs: toContractOutputs(state, context),
     error: failure === undefined ? null : toContractError(failure),
     metrics: {
       queue_ms: between(times.created, times.started),
@@ -78,10 +78,17 @@ export function toContractProgress(progress: NonNullable<JobState['progress']>):
   };
 }
 
+function toContractOutputs(state: JobState, context: ReplyContext): ContractOutputDto[] {
+  if (state.outputs.length === 0) return [];
+  const hashes = context.hashesOf(state.id);
+  return state.outputs.map((output) => toContractOutput(output, state, context, hashes.get(output.id)));
+}
+
 export function toContractOutput(
   output: JobOutput,
   state: Pick<JobState, 'id' | 'times'>,
   context: ReplyContext,
+  hash: string | null = null,
 ): ContractOutputDto {
   return {
     node_id: output.node,
@@ -90,7 +97,7 @@ export function toContractOutput(
     content_type: output.contentType,
     size_bytes: output.size,
     id: output.id,
-    hash: context.hashOf(output.id),
+    hash,
     url: new URL(output.url, `${context.origin}/`).href,
     url_expires_at: output.expiresAt?.toISOString() ?? isoOf(expiryOf(state, context)),
     job_id: state.id,

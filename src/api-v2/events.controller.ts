@@ -39,6 +39,10 @@ export class EventsController {
   @ApiContractErrors('not_found', 'too_many_streams', 'internal_error', 'state_error')
   getJobEvents(@Param('id') id: string, @Req() request: Request, @Res() response: Response): void {
     const job = this.jobs.find(id);
+    if (request.method === 'HEAD') {
+      response.status(200).type('text/event-stream').end();
+      return;
+    }
     const context = replyContext(request, this.options, this.assets);
     const stream = new EventStream(response, (change) => this.events.frameOf(change, job, context));
     const subscription = this.feed.watch(job.id, stream);

@@ -14,6 +14,6 @@ export function replyContext(
     origin: originOf(request, baseUrl),
     base: baseUrl ?? '',
     retentionMs,
-    hashOf: (id) => assets.find(id)?.hash ?? null,
+    hashesOf: (job) => assets.hashesOf(job),
   };
 }

@@ -20,7 +20,10 @@ export class UploadFormInterceptor implements NestInterceptor {
   private readonly inner: NestInterceptor;
 
   constructor(engine: UploadEngine) {
-    const Inner = mixin(FileInterceptor('file', { storage: engine, limits: LIMITS }));
+    // As browsers and curl send them.
+    const Inner = mixin(
+      FileInterceptor('file', { storage: engine, limits: LIMITS, defParamCharset: 'utf8' }),
+    );
     this.inner = new Inner();
   }
 

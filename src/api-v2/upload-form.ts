@@ -57,6 +57,11 @@ function wholeOf(value: unknown, form: boolean): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) ? value : undefined;
 }
 
+/** The name in the form's own header, where it can be kept. */
+export function labelOf(name: string): string | null {
+  return name !== '' && isLabel(name) ? name : null;
+}
+
 function isLabel(value: unknown): boolean {
   // oxlint-disable-next-line no-control-regex
   return typeof value === 'string' && value.length <= MAX_PATH && !/[\u0000-\u001f\u007f]/.test(value);

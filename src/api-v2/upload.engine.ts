@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import type { StorageEngine } from 'multer';
 import { from } from 'rxjs';
+import { ProblemException } from '../problem/index.js';
 import { Assets, type ReceivedFile } from '../assets/index.js';
 
 export const UPLOAD_PATH = '/api/v2/assets';
@@ -19,8 +20,12 @@ type Done = (error?: unknown, info?: Partial<Express.Multer.File> & { received?:
 export class UploadEngine implements StorageEngine {
   constructor(private readonly assets: Assets) {}
 
-  _handleFile(_request: Request, { stream, originalname }: Express.Multer.File, done: Done): void {
-    from(this.assets.receive(stream, originalname)).subscribe({
+  _handleFile(request: Request, { stream, originalname }: Express.Multer.File, done: Done): void {
+    const leaving = new AbortController();
+    request.once('close', () => {
+      if (!request.complete) leaving.abort(new ProblemException('cancelled', 'The caller hung up.'));
+    });
+    from(this.assets.receive(stream, originalname, leaving.signal)).subscribe({
       next: (received) => done(undefined, { received, size: received.file.size }),
       error: (error: unknown) => done(error),
     });

@@ -38,28 +38,26 @@ export class AssetRecords {
     );
   }
 
-  /** Unless it has expired. */
-  find(id: string, now: number): Asset | undefined {
-    return toAsset(
-      this.database.get<Row>(
-        'SELECT * FROM assets WHERE id = ? AND (expires IS NULL OR expires > ?)',
-        id,
-        now,
-      ),
-    );
+  find(id: string): Asset | undefined {
+    return toAsset(this.database.get<Row>('SELECT * FROM assets WHERE id = ?', id));
   }
 
-  /** One of those with these bytes, the longest-lived first. @param uploads not what jobs made */
-  withHash(hash: string, now: number, uploads: boolean): Asset | undefined {
-    return toAsset(
-      this.database.get<Row>(
+  /** Hashes of what a job made, by asset, where they are known. */
+  hashesOfJob(job: string): { id: string; hash: string }[] {
+    return this.database.all('SELECT id, hash FROM assets WHERE job = ? AND hash IS NOT NULL', job);
+  }
+
+  /** Those with these bytes, one for each file, the longest-lived first. @param uploads not what jobs made */
+  withHash(hash: string, now: number, uploads: boolean): Asset[] {
+    return this.database
+      .all<Row>(
         `SELECT * FROM assets WHERE hash = ? AND (expires IS NULL OR expires > ?) AND (job IS NULL OR NOT ?)
-         ORDER BY expires IS NOT NULL, expires DESC LIMIT 1`,
+         GROUP BY file ORDER BY expires IS NOT NULL, expires DESC`,
         hash,
         now,
         Number(uploads),
-      ),
-    );
+      )
+      .flatMap((row) => toAsset(row) ?? []);
   }
 
   ofJob(job: string): Asset[] {
@@ -80,9 +78,15 @@ export class AssetRecords {
     );
   }
 
-  expired(now: number, limit: number): Asset[] {
+  /** The first to expire first, beyond the first `offset`. */
+  expired(now: number, limit: number, offset: number): Asset[] {
     return this.database
-      .all<Row>('SELECT * FROM assets WHERE expires IS NOT NULL AND expires <= ? LIMIT ?', now, limit)
+      .all<Row>(
+        'SELECT * FROM assets WHERE expires IS NOT NULL AND expires <= ? ORDER BY expires LIMIT ? OFFSET ?',
+        now,
+        limit,
+        offset,
+      )
       .flatMap((row) => toAsset(row) ?? []);
   }
 
@@ -110,10 +114,6 @@ export class AssetRecords {
       this.database.run('DELETE FROM assets WHERE id = ?', id);
       return { file: row.file, orphaned: !this.isNamed(row.file) };
     });
-  }
-
-  forgetFile(file: string): void {
-    this.database.run('DELETE FROM assets WHERE file = ?', file);
   }
 
   forgetJob(job: string): void {

@@ -131,10 +131,20 @@ describe('Assets', () => {
     const { asset } = await upload('old', { expiresInS: 60 });
     await upload('young');
     const late = Date.now() + 61_000;
-    expect(await assets.sweep(late)).toBe(1);
-    expect(await assets.sweep(late)).toBe(0);
+    // A job that waits still needs it.
+    expect(await assets.sweep(late, (id) => id === asset.id)).toBe(0);
+    expect(await assets.sweep(late, () => false, AbortSignal.abort())).toBe(0);
+    expect(await assets.sweep(late, () => false)).toBe(1);
+    expect(await assets.sweep(late, () => false)).toBe(0);
     expect(assets.find(asset.id)).toBeUndefined();
     expect(await files()).toHaveLength(1);
+  });
+
+  it('does not show what has expired, but to who works with it', async () => {
+    const { asset } = await upload('old', { expiresInS: 60 });
+    database.run('UPDATE assets SET expires = 1');
+    expect(assets.find(asset.id)).toBeUndefined();
+    expect(assets.find(asset.id, { expired: true })?.id).toBe(asset.id);
   });
 
   it('in memory, forgets jobs and leaves their files alone', async () => {

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { pipeline, type Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
+import pLimit from 'p-limit';
 import { StateDatabase } from '../state/index.js';
 import {
-  type BucketFiles,
   type ByteRange,
   type FileStat,
-  hasBucket,
+  openFile,
   type OpenFile,
+  statFile,
   Storage,
   StorageError,
   type StoredFile,
@@ -39,7 +40,10 @@ const GIB = 1024 ** 3;
 const KEPT_IN_MEMORY = 10_000;
 
 /** Assets removed in one go. */
-const BATCH = 100;
+const BATCH = 32;
+
+/** Files removed at the same time. */
+const REMOVED_AT_ONCE = 8;
 
 /**
  * Stored files with an owner. A file is there as long as an asset names it; equal bytes that are uploaded share one.
@@ -49,6 +53,7 @@ export class Assets {
   private readonly records: AssetRecords;
   /** Files whose hash is being computed. */
   private readonly hashing = new Map<string, Promise<string>>();
+  private readonly limit = pLimit(REMOVED_AT_ONCE);
 
   constructor(
     private readonly storage: Storage,
@@ -65,9 +70,16 @@ export class Assets {
     return asset;
   }
 
-  /** @param id in any case @throws StateError */
-  find(id: string): Asset | undefined {
-    return this.records.find(id.toLowerCase(), Date.now());
+  /** @param id in any case @param expired also one that has expired, and is there still @throws StateError */
+  find(id: string, { expired = false }: { expired?: boolean } = {}): Asset | undefined {
+    const asset = this.records.find(id.toLowerCase());
+    const gone = asset?.expiresAt !== null && asset !== undefined && asset.expiresAt <= Date.now();
+    return gone && !expired ? undefined : asset;
+  }
+
+  /** Hashes of what a job made, by asset, where they are known. @throws StateError */
+  hashesOf(job: string): ReadonlyMap<string, string> {
+    return new Map(this.records.hashesOfJob(job).map(({ id, hash }) => [id, hash]));
   }
 
   /** What a job made. @throws StateError */
@@ -87,6 +99,8 @@ export class Assets {
     const file = await this.storage.put({
       body: hashing,
       filename: path,
+      // Nothing was paid for it: it can be sent again.
+      keepsLocal: false,
       ...(signal === undefined ? {} : { signal }),
     });
     return { file, hash: hashing.digest() };
@@ -165,19 +179,13 @@ export class Assets {
   }
 
   /** What a reply needs for its headers. @throws StorageError `file_not_found` */
-  async stat({ file }: Pick<Asset, 'file'>): Promise<FileStat> {
-    return this.local(
-      () => this.storage.stat(file),
-      (bucket) => bucket.statRemote(file),
-    );
+  stat({ file }: Pick<Asset, 'file'>): Promise<FileStat> {
+    return statFile(this.storage, file);
   }
 
   /** The bytes: the local copy, or where that is gone the bucket's. @throws StorageError `file_not_found` */
-  async open({ file }: Pick<Asset, 'file'>, range?: ByteRange): Promise<OpenFile> {
-    return this.local(
-      () => this.storage.open(file, range),
-      (bucket) => bucket.openRemote(file, range),
-    );
+  open({ file }: Pick<Asset, 'file'>, range?: ByteRange): Promise<OpenFile> {
+    return openFile(this.storage, file, range);
   }
 
   /** Removes an asset, and its file where no other names it. @returns false: there was none @throws StateError */
@@ -198,14 +206,23 @@ export class Assets {
     this.records.forgetJob(job);
   }
 
-  /** Removes what has expired and, in memory, uploads that are too many. @returns how many @throws StateError */
-  async sweep(now: number): Promise<number> {
+  /**
+   * Removes what has expired and, in memory, uploads that are too many.
+   * @param needed what has to stay for a while, because somebody works with it
+   * @returns how many
+   * @throws StateError
+   */
+  async sweep(now: number, needed: (id: string) => boolean, signal?: AbortSignal): Promise<number> {
     let count = 0;
+    let kept = 0;
     for (;;) {
-      const old = this.records.expired(now, BATCH);
-      const many = this.database.durable ? [] : this.records.uploadsBeyond(KEPT_IN_MEMORY, BATCH);
-      for (const { id } of [...old, ...many]) await this.remove(id);
-      count += old.length + many.length;
+      if (signal?.aborted) return count;
+      const old = this.records.expired(now, BATCH, kept);
+      const many = this.database.durable ? [] : this.records.uploadsBeyond(KEPT_IN_MEMORY + kept, BATCH);
+      const removable = [...old, ...many].filter(({ id }) => !needed(id));
+      await Promise.all(removable.map(({ id }) => this.limit(() => this.remove(id))));
+      count += removable.length;
+      kept += old.length + many.length - removable.length;
       if (old.length < BATCH && many.length < BATCH) return count;
     }
   }
@@ -239,20 +256,18 @@ export class Assets {
     };
   }
 
-  /** An asset with these bytes, if they can be had: somebody may have emptied the folder. */
+  /** An asset with these bytes, if they can be had: somebody may have emptied the folder, or not mounted it. */
   private async available(hash: string): Promise<Asset | undefined> {
-    for (;;) {
-      // In memory a job is forgotten before its files: a file that an upload shared would go with the upload.
-      const asset = this.records.withHash(hash, Date.now(), !this.database.durable);
-      if (asset === undefined) return undefined;
+    // In memory a job is forgotten before its files: a file that an upload shared would go with the upload.
+    for (const asset of this.records.withHash(hash, Date.now(), !this.database.durable)) {
       try {
         await this.stat(asset);
         return asset;
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'file_not_found') throw error;
-        this.records.forgetFile(asset.file);
       }
     }
+    return undefined;
   }
 
   private async computeHash(file: string): Promise<string> {
@@ -260,17 +275,6 @@ export class Assets {
     const hash = await hashOfStream(stream);
     this.records.setHash(file, hash);
     return hash;
-  }
-
-  private async local<T>(local: () => Promise<T>, remote: (bucket: BucketFiles) => Promise<T>): Promise<T> {
-    try {
-      return await local();
-    } catch (error) {
-      const { storage } = this;
-      if (!hasBucket(storage) || !(error instanceof StorageError) || error.code !== 'file_not_found')
-        throw error;
-      return remote(storage);
-    }
   }
 }
 

@@ -28,12 +28,11 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
       provide: BackendPool,
       inject: [COMFY_OPTIONS, StateDatabase],
       useFactory: (
-        { backends, slots = 2, deadlines, circuit, warmUpWorkflow, limits, noBackendAfterMs }: ComfyOptions,
+        { backends, slots = 2, deadlines, circuit, warmUpWorkflow, limits }: ComfyOptions,
         { owner }: StateDatabase,
       ) =>
         new BackendPool(backends, {
           owner,
-          adoptWithinMs: noBackendAfterMs,
           slots,
           deadlines,
           circuit,
@@ -53,9 +52,9 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
     },
     {
       provide: JobRetention,
-      inject: [JobStore, Assets, COMFY_OPTIONS],
-      useFactory: (store: JobStore, assets: Assets, { retentionMs }: ComfyOptions) =>
-        new JobRetention(store, assets, retentionMs),
+      inject: [JobStore, Assets, JobQueue, COMFY_OPTIONS],
+      useFactory: (store: JobStore, assets: Assets, queue: JobQueue, { retentionMs }: ComfyOptions) =>
+        new JobRetention(store, assets, retentionMs, (id) => queue.needsAsset(id)),
     },
     {
       provide: JobRunner,

@@ -131,10 +131,10 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
     const workflow = parseWorkflow(request.workflow);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
-    this.expectAssets(workflow);
+    const assets = this.expectAssets(workflow);
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
-    const details = { workflow, outputNode, allOutputs, priority, caller, extraData };
+    const details = { workflow, assets, outputNode, allOutputs, priority, caller, extraData };
     const job = new Job(randomUUID(), details, Date.now());
     this.queue.expectRoom();
     // On record before anybody works for it, or is told of it.
@@ -167,9 +167,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** Does a job that has not ended name this asset? */
   needsAsset(id: string): boolean {
-    return this.queue
-      .unfinished()
-      .some(({ request }) => request && assetReferences(request.workflow).some((ref) => ref.id === id));
+    return this.queue.needsAsset(id);
   }
 
   /**
@@ -270,32 +268,34 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       this.pool.letGo();
       for (const job of this.queue.unfinished()) job.release();
     } else this.end(this.queue.unfinished());
-    await this.retention.stop();
-    await this.pool.close();
+    this.store.flush();
+    await Promise.all([this.retention.stop(), this.pool.close()]);
   }
 
   /** Goes on with what an earlier process left. */
   private restore(): void {
     const unfinished = this.store.unfinished();
     for (const { state, request } of unfinished) {
+      // Files that it had kept already go when it does; it will keep them again.
       const job = new Job(state.id, request, state.times.created, { ...state, outputs: [] });
       this.store.follow(job);
-      // What it had kept already, it will keep again.
-      void this.assets.removeOfJob(state.id).catch(() => undefined);
       this.dispatcher.restore(job);
     }
     if (unfinished.length > 0)
       this.logger.log(`Going on with ${unfinished.length} jobs of before the restart`);
   }
 
-  private expectAssets(workflow: Workflow): void {
-    for (const { id, node, input } of assetReferences(workflow)) {
+  /** @returns ids of the assets that a workflow names, each once @throws ComfyError `missing_asset` */
+  private expectAssets(workflow: Workflow): string[] {
+    const references = assetReferences(workflow);
+    for (const { id, node, input } of references) {
       if (id !== undefined && this.assets.find(id) !== undefined) continue;
       throw new ComfyError(
         'missing_asset',
         `workflow.${node}.inputs.${input}: there is no asset ${JSON.stringify(id?.slice(0, 64) ?? null)}. Upload it first.`,
       );
     }
+    return [...new Set(references.flatMap(({ id }) => id ?? []))];
   }
 
   private end(jobs: readonly Job[]): void {

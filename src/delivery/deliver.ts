@@ -1,6 +1,13 @@
 import type { Request, Response } from 'express';
-import { type BucketFiles, hasBucket, type Storage, StorageError } from '../storage/index.js';
-import { type FileSource, sendFile } from './file-reply.js';
+import {
+  type BucketFiles,
+  type ByteRange,
+  hasBucket,
+  openFile,
+  statFile,
+  type Storage,
+} from '../storage/index.js';
+import { sendFile } from './file-reply.js';
 
 /** A redirect leads to a URL that lives this long at most, in seconds. */
 const REDIRECT_TTL_S = 3_600;
@@ -21,19 +28,11 @@ export async function deliver(
     await redirect(storage, key, secondsLeft, request, response);
     return;
   }
-  await sendFile(await findSource(storage, key), secondsLeft, request, response);
-}
-
-/** The local copy where there is one: no way to the bucket and back. */
-async function findSource(storage: Storage, key: string): Promise<FileSource> {
-  try {
-    await storage.stat(key);
-  } catch (error) {
-    if (!hasBucket(storage) || !(error instanceof StorageError) || error.code !== 'file_not_found')
-      throw error;
-    return { stat: () => storage.statRemote(key), open: (range) => storage.openRemote(key, range) };
-  }
-  return { stat: () => storage.stat(key), open: (range) => storage.open(key, range) };
+  const source = {
+    stat: () => statFile(storage, key),
+    open: (range?: ByteRange) => openFile(storage, key, range),
+  };
+  await sendFile(source, secondsLeft, request, response);
 }
 
 async function redirect(

@@ -42,7 +42,7 @@ import {
   type Preferences,
   tellApplied,
 } from '../request/index.js';
-import { Storage } from '../storage/index.js';
+import { openFile, Storage } from '../storage/index.js';
 import {
   GenerateDto,
   GenerateFileDto,
@@ -270,7 +270,7 @@ export class GenerateController {
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     tellReplay(submission, response);
     const state = await this.generateService.wait(submission.job.id, patience);
-    tellApplied(patience.preferences, response);
+    tellApplied(this.generateService.applied(patience.preferences, state), response);
     return this.answer(state, wanted, response);
   }
 
@@ -291,14 +291,14 @@ export class GenerateController {
     return toPending(state, this.generateService.forecast(state.id), url);
   }
 
-  /** Streams the local copy, which every storage keeps. */
+  /** Streams the file; from its local copy as a rule, which every storage keeps. */
   private async sendFile(
     state: JobState,
     index: number | null | undefined,
     response: Response,
   ): Promise<StreamableFile> {
     const { key } = pickOutput(state, index ?? 0);
-    const { stream, size, contentType } = await this.storage.open(key);
+    const { stream, size, contentType } = await openFile(this.storage, key);
     response.setHeader('Job-Id', state.id);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     return new StreamableFile(stream, {

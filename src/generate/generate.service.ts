@@ -70,6 +70,15 @@ export class GenerateService {
     }
   }
 
+  /** Which preferences the answer is in accord with. */
+  applied({ respondAsync, waitS }: Preferences, answer: JobState): Preferences {
+    const maxS = this.options.waitLimitMs / 1_000;
+    return {
+      respondAsync: respondAsync && !isFinal(answer),
+      waitS: waitS === undefined || waitS > maxS ? undefined : waitS,
+    };
+  }
+
   /**
    * A job of an earlier call.
    * @throws ProblemException `not_found`

@@ -161,5 +161,7 @@ function release(database: Database): void {
 }
 
 function isLocked(error: unknown): boolean {
-  return (error as { errcode?: number } | undefined)?.errcode === 5;
+  const { errcode = 0 } = (error ?? {}) as { errcode?: number };
+  // The lower byte: https://www.sqlite.org/rescode.html#extrc
+  return (errcode & 0xff) === 5;
 }

@@ -1,3 +1,4 @@
+export { openFile, statFile } from './anywhere.js';
 export { type BucketFiles, hasBucket } from './bucket.port.js';
 export { FileLinks, type LinkQuery, type LinkVerdict } from './links/file-links.js';
 export { etagOf, isKey } from './naming/file-key.js';

@@ -18,6 +18,8 @@ export interface FileBody {
 export type FileToStore = (FileBody | { fetch: () => Promise<FileBody> }) & {
   /** Name its producer gave it. Only a hint: used for the extension where the bytes tell no type. */
   filename?: string;
+  /** Where the file cannot be taken everywhere it has to be: does what has been taken stay? @default true, since renderings are dear */
+  keepsLocal?: boolean;
   /** Aborting it stops the write, removes what was written and rejects with the signal's reason. */
   signal?: AbortSignal;
 };

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -171,8 +172,9 @@ describe('the official SDK', () => {
     const workflow = {
       '1': picture()['1'],
       '2': { class_type: 'PreviewImage', inputs: { images: ['1', 0] } },
+      '3': { class_type: 'ProbeShowText', inputs: { text: 'x' } },
     };
-    expect((await client.run(of(workflow))).outputs.map(({ nodeId }) => nodeId)).toEqual(['2']);
+    expect((await client.run(of(workflow))).outputs.map(({ nodeId }) => nodeId)).toEqual(['2', '3']);
   });
 
   it('knows the workflow behind a job, to the last digit', async () => {
@@ -248,6 +250,35 @@ describe('assets', () => {
     expect(await redOf((await next?.toBytes()) ?? new Uint8Array())).toBe(0xf5);
   });
 
+  it('are uploaded again where somebody has emptied the folder', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'comfyui-'));
+    await start([{ dataDir }]);
+    const asset = client.assets.fromBytes(await photo(4));
+    for (const round of [1, 2]) {
+      const workflow = of(inverted());
+      workflow.setInput('1', 'image', asset);
+      workflow.setInput('13', 'filename_prefix', `round-${round}`);
+      expect((await client.run(workflow)).outputs).toHaveLength(1);
+      await rm(join(dataDir, 'input', 'comfy-sync'), { recursive: true });
+    }
+    expect(uploads()).toEqual([2]);
+    await rm(dataDir, { recursive: true });
+  });
+
+  it('are kept for a job that waits, whenever they expire', async () => {
+    await start([{}], { comfy: { slots: 1 } });
+    const running = await client.submit(of(slow({ steps: 500 })));
+    await fleet.busy();
+    const asset = client.assets.fromBytes(await photo(5));
+    const workflow = of(inverted());
+    workflow.setInput('1', 'image', asset);
+    const job = await client.submit(workflow);
+    fleet.gateway.app.get(StateDatabase).run('UPDATE assets SET expires = 1 WHERE job IS NULL');
+    await expect(client.assets.get(asset.id ?? '')).rejects.toThrow(NotFound);
+    await running.cancel();
+    expect((await job.wait()).status).toBe('succeeded');
+  });
+
   it('cannot be removed while a job needs them', async () => {
     await start();
     const asset = client.assets.fromBytes(await photo(3));
@@ -309,6 +340,10 @@ describe('assets', () => {
     const response = await fetch(`${fleet.gateway.url}/api/v2/assets`, { method: 'POST', body: form });
     const asset = (await response.json()) as { file_path: string; expires_at: string; created_at: string };
     expect(asset.file_path).toBe('mine.txt');
+    const bare = new FormData();
+    bare.append('file', new Blob(['x']), '狐狸.txt');
+    const named = await fetch(`${fleet.gateway.url}/api/v2/assets`, { method: 'POST', body: bare });
+    expect(((await named.json()) as { file_path: string }).file_path).toBe('狐狸.txt');
     expect(Date.parse(asset.expires_at) - Date.parse(asset.created_at)).toBe(600_000);
   });
 
@@ -505,6 +540,33 @@ describe('one engine', () => {
     expect(database.get('SELECT id FROM jobs')).toEqual({ id: job.id });
     database.close();
     await rm(state, { recursive: true });
+  });
+
+  it('waits with a rendered file until it can be written down', async () => {
+    await start();
+    const database = fleet.gateway.app.get(StateDatabase);
+    database.run("CREATE TRIGGER full BEFORE INSERT ON assets BEGIN SELECT RAISE(FAIL, 'disk full'); END");
+    const job = await client.submit(of(picture()));
+    await expect.poll(() => fleet.rendered, SOON).toBe(1);
+    database.run('DROP TRIGGER full');
+    expect((await job.wait()).outputs).toHaveLength(1);
+    expect(fleet.submissions).toBe(1);
+  });
+
+  it('bears a Host that is none, and HEAD of a stream', async () => {
+    await start();
+    const job = await client.run(of(picture()));
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const { hostname, port } = new URL(fleet.gateway.url);
+      const options = { hostname, port, path: `/api/v2/jobs/${job.id}`, headers: { host: '[x' } };
+      get(options, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).on('error', reject);
+    });
+    expect(status).toBe(422);
+    const head = await fetch(`${fleet.gateway.url}/api/v2/jobs/${job.id}/events`, { method: 'HEAD' });
+    expect(head.headers.get('content-type')).toContain('text/event-stream');
   });
 
   it('tells whether jobs can be run', async () => {

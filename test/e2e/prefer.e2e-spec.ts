@@ -75,7 +75,8 @@ describe('Prefer', () => {
 
   it('never waits longer than the server would; without a preference that is a 504, and the job is found all the same', async () => {
     fleet = await Fleet.start([{}], { adjust: ({ generate }) => (generate.waitLimitMs = 200) });
-    expect((await call(slow({ steps: 10, delayMs: 50 }), 'wait=3600')).status).toBe(202);
+    const capped = await call(slow({ steps: 10, delayMs: 50 }), 'wait=3600');
+    expect([capped.status, capped.headers.get('preference-applied')]).toEqual([202, null]);
     const problem = await readProblem(await call(slow({ steps: 10, delayMs: 50 }), 'handling=lenient'));
     expect(problem.code).toBe('wait_timeout');
     const url = problem.job_url ?? '';

@@ -121,6 +121,21 @@ describe('with STATE_DIR', () => {
     expect(submitted()).toBe(2);
   });
 
+  it('jobs wait for a ComfyUI that restarted as well and takes its time, however short new ones would wait', async () => {
+    await begin([{}]);
+    const calls = [call(3, 100), call(4, 2), call(5, 2)];
+    await expect.poll(submitted, LONG).toBe(2);
+    const jobs = await kill();
+    await backends[0]?.kill();
+    await Promise.all(calls);
+
+    service = await start({ NO_BACKEND_S: '1' });
+    await expect.poll(async () => (await call(1))?.status, LONG).toBe(503);
+    await backends[0]?.restart();
+    const all = await results(jobs.map(({ id }) => id));
+    expect(all.map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
   it('a job that was done while nobody looked is fetched, not rendered', async () => {
     await begin([{}]);
     const waiting = call(9, 20);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  catchError,
   finalize,
   first,
   from,
@@ -64,8 +65,6 @@ export interface BackendRules {
   client?: ClientLimits | undefined;
   /** See `ComfyClient`. */
   owner?: string | undefined;
-  /** Milliseconds that a run which is adopted waits for the connection. @default 30000 */
-  adoptWithinMs?: number | undefined;
 }
 
 /**
@@ -95,6 +94,9 @@ export interface BackendFailure {
   message: string;
   at: number;
 }
+
+/** Milliseconds that a run which is adopted waits for the connection; then it is run elsewhere, and stopped here should it turn up. */
+const ADOPT_WITHIN_MS = 300_000;
 
 /** One ComfyUI with its slots, and all that decides whether it gets jobs. */
 export class Backend {
@@ -347,14 +349,23 @@ export class Backend {
     const { inputs = [], workflow } = request;
     if (!request.adopted) {
       if (inputs.length === 0) return this.client.run(request);
-      return this.place(inputs).pipe(
-        switchMap((names) => this.client.run({ ...request, workflow: withFileNames(workflow, names) })),
+      const run = () =>
+        this.place(inputs).pipe(
+          switchMap((names) => this.client.run({ ...request, workflow: withFileNames(workflow, names) })),
+        );
+      // Somebody may have emptied the folder since: nothing else tells that from a mistake of the caller's.
+      return run().pipe(
+        catchError((error: unknown) => {
+          if (!(error instanceof ComfyError) || error.code !== 'invalid_workflow') throw error;
+          this.inputFolder.forget();
+          return run();
+        }),
       );
     }
     return this.client.connected$.pipe(
       first(Boolean),
       timeout({
-        first: this.rules.adoptWithinMs ?? 30_000,
+        first: ADOPT_WITHIN_MS,
         with: () => throwError(() => notFoundAgainError()),
       }),
       switchMap(() => this.client.run(request)),

@@ -58,6 +58,20 @@ describe('InputFolder', () => {
     expect(taker.taken).toHaveLength(2);
   });
 
+  it('remembers so many, and no more', async () => {
+    const taker = new Taker();
+    const folder = new InputFolder(taker);
+    const hashes = Array.from(
+      { length: 10_001 },
+      (_, index) => `blake3:${String(index).padStart(64, '0').split('').reverse().join('')}`,
+    );
+    for (const hash of hashes) await folder.place([file('a', hash)], signal);
+    await folder.place([file('a', hashes[10_000])], signal);
+    expect(taker.taken).toHaveLength(10_001);
+    await folder.place([file('a', hashes[0])], signal);
+    expect(taker.taken).toHaveLength(10_002);
+  });
+
   it('goes on by itself where the job that was uploading is cancelled', async () => {
     const taker = new Taker();
     const folder = new InputFolder(taker);

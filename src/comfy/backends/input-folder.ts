@@ -17,6 +17,9 @@ export interface InputFile {
 /** Apart from what people upload themselves. */
 const SUBFOLDER = 'comfy-sync';
 
+/** Files remembered to be there. */
+const MAX_KNOWN = 10_000;
+
 /** Hex digits of the hash in a name: 128 bits. */
 const NAME_DIGITS = 32;
 
@@ -58,6 +61,11 @@ export class InputFolder {
       throw error;
     });
     this.placed.set(name, upload);
+    for (const oldest of this.placed.keys()) {
+      if (this.placed.size <= MAX_KNOWN) break;
+      // It costs an upload that ComfyUI takes for the same file.
+      this.placed.delete(oldest);
+    }
     return upload;
   }
 

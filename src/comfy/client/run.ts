@@ -303,9 +303,7 @@ class PromptRun {
   private lose(cause?: unknown): void {
     // Should the prompt turn up after all, nobody waits for it any more.
     this.cancel();
-    this.fail(
-      this.request.adopted && !this.accepted ? notFoundAgainError(cause) : lostError(this.accepted, cause),
-    );
+    this.fail(this.request.adopted ? notFoundAgainError(cause) : lostError(this.accepted, cause));
   }
 
   private deliver(outputs: RunOutput[]): void {

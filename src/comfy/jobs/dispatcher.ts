@@ -17,6 +17,9 @@ const MAX_STORING = 64;
 /** Milliseconds between looks for what no event tells: that a job need not keep away from a backend any more, or wait for it. */
 const LOOK_EVERY_MS = 250;
 
+/** Milliseconds that jobs of before a restart wait while no backend is there: it may have restarted as well, with models to load. */
+const RESTORED_PATIENCE_MS = 3_600_000;
+
 /** What has happened to a job in the line. */
 interface Standing {
   /** By backend, until when another one is the better choice; ms of `performance.now()`. */
@@ -114,9 +117,11 @@ export class Dispatcher {
 
   private giveUp(): void {
     if (!this.hopeless) return;
-    for (let jobs = this.queue.first(LOOKAHEAD); jobs.length > 0; jobs = this.queue.first(LOOKAHEAD)) {
-      // Ending takes them out of the line.
-      for (const job of jobs) job.apply({ type: 'failed', at: Date.now(), failure: toFailure(noBackend()) });
+    const { downMs } = this.pool;
+    // Ending takes them out of the line, which is a copy here.
+    for (const job of this.queue.first(Infinity)) {
+      if (job.restored && downMs < RESTORED_PATIENCE_MS) continue;
+      job.apply({ type: 'failed', at: Date.now(), failure: toFailure(noBackend()) });
     }
   }
 

@@ -1,3 +1,4 @@
+import { StateError } from '../../state/index.js';
 import { StorageError } from '../../storage/index.js';
 import { ComfyError } from '../comfy.error.js';
 import type { JobFailure } from './job.types.js';
@@ -13,6 +14,7 @@ export function toFailure(error: unknown): JobFailure {
   if (error instanceof StorageError) {
     return { code: error.code, message: error.message, retryable: error.retryable };
   }
+  if (error instanceof StateError) return { code: 'state_error', message: error.message, retryable: true };
   return { code: 'storage_error', message: 'The result could not be stored.', retryable: false };
 }
 
@@ -21,8 +23,8 @@ export function describeError(error: unknown): string {
   if (error instanceof StorageError) {
     return `${error.code} (${error.reason}) ${error.message} ${JSON.stringify(error.diagnosis)}`;
   }
-  if (!(error instanceof ComfyError))
+  if (!(error instanceof ComfyError) && !(error instanceof StateError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   const cause = error.cause instanceof Error ? `; ${error.cause.message}` : '';
-  return `${error.code} ${error.message}${cause}`;
+  return `${error instanceof ComfyError ? error.code : 'state_error'} ${error.message}${cause}`;
 }

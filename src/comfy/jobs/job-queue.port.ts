@@ -36,6 +36,11 @@ export abstract class JobQueue {
   /** Jobs that have not ended. */
   abstract unfinished(): Job[];
 
+  /** Does a job that has not ended name this asset? */
+  needsAsset(id: string): boolean {
+    return this.unfinished().some(({ request }) => request?.assets.includes(id));
+  }
+
   /** Emits whenever a job is in line that was not. */
   abstract get arrivals$(): Observable<void>;
 }

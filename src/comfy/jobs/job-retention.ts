@@ -21,6 +21,8 @@ export class JobRetention {
     private readonly assets: Assets,
     /** Milliseconds that ended jobs are kept; undefined: for ever. */
     private readonly keepMs: number | undefined,
+    /** Does a job that has not ended name this asset? */
+    private readonly isNeeded: (asset: string) => boolean,
   ) {}
 
   start(): void {
@@ -38,16 +40,17 @@ export class JobRetention {
     for (;;) {
       const ids = this.store.durable ? this.expired(now) : this.store.tooMany().slice(0, BATCH);
       for (const id of ids) {
+        if (this.stopping.signal.aborted) return;
         // In memory only what is known of the job is too much; its files are the caller's.
         if (this.store.durable) await this.assets.removeOfJob(id);
         else this.assets.forgetOfJob(id);
         this.store.forget(id);
       }
-      if (ids.length < BATCH || this.stopping.signal.aborted) break;
+      if (ids.length < BATCH) break;
       await delay(0);
     }
     this.store.trimWorkflows();
-    await this.assets.sweep(now);
+    await this.assets.sweep(now, this.isNeeded, this.stopping.signal);
   }
 
   private expired(now: number): string[] {

@@ -7,7 +7,7 @@ import type { Assets } from '../../assets/index.js';
 import type { Backend, InputFile } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { assetReferences, inJobFolder, jobFolder, type Workflow } from '../workflow/index.js';
+import { inJobFolder, jobFolder } from '../workflow/index.js';
 import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
 import { isFinal } from './job.reducer.js';
@@ -127,7 +127,7 @@ export class JobRunner {
             promptId,
             adopted,
             workflow,
-            inputs: adopted ? [] : this.inputsOf(workflow),
+            inputs: adopted ? [] : this.inputsOf(request),
             outputNode: request.outputNode,
             extraData: request.extraData,
             job: job.id,
@@ -168,11 +168,10 @@ export class JobRunner {
     }
   }
 
-  /** Assets that the workflow names, each once. */
-  private inputsOf(workflow: Workflow): InputFile[] {
-    const ids = new Set(assetReferences(workflow).map(({ id }) => id));
-    return [...ids].map((id = '') => {
-      const asset = this.assets.find(id);
+  /** Files that the workflow names. One that has expired since the job was accepted is kept for it. */
+  private inputsOf({ assets }: JobRequest): InputFile[] {
+    return assets.map((id) => {
+      const asset = this.assets.find(id, { expired: true });
       if (asset === undefined) throw assetGone();
       return {
         asset: id,

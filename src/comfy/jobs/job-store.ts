@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { StateDatabase } from '../../state/index.js';
-import { parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
+import { assetsOf, parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
 import type { Job } from './job.js';
 import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
 
@@ -36,6 +36,9 @@ export interface JobPage {
 const KEPT_IN_MEMORY = 1_000;
 const KEPT_WORKFLOWS = 32 * 1024 * 1024;
 
+/** Milliseconds between two tries to write what could not be written. */
+const RETRY_MS = 1_000;
+
 interface Row {
   number: number;
   state: string;
@@ -46,6 +49,7 @@ export class JobStore {
   private readonly logger = new Logger(JobStore.name);
   /** What could not be written down yet; no more than what was under way when that began, as nothing new is taken then. */
   private readonly unwritten = new Map<string, JobState>();
+  private retry: NodeJS.Timeout | undefined;
 
   constructor(private readonly database: StateDatabase) {}
 
@@ -125,13 +129,14 @@ export class JobStore {
   /** Jobs that have not ended, in the order in which they came. @throws StateError */
   unfinished(): UnfinishedJob[] {
     const rows = this.database.all<{ state: string; request: string; workflow: string }>(
-      'SELECT state, request, workflow FROM jobs WHERE finished IS NULL ORDER BY number',
+      "SELECT state, request, workflow FROM jobs WHERE status IN ('queued', 'running', 'storing') ORDER BY number",
     );
     return rows.map(({ state, request, workflow }) => {
       const { hadKeys, ...rest } = JSON.parse(request) as StoredRequest;
+      const graph = parseJson(workflow) as Workflow;
       return {
         state: readState(state),
-        request: { ...rest, workflow: parseJson(workflow) as Workflow, keysLost: hadKeys },
+        request: { ...rest, workflow: graph, assets: assetsOf(graph), keysLost: hadKeys },
       };
     });
   }
@@ -178,9 +183,10 @@ export class JobStore {
     );
   }
 
-  /** Never throws: a job goes on all the same, and what could not be written is written as soon as it can be. */
-  private save(state: JobState): void {
-    this.unwritten.set(state.id, state);
+  /** Writes what could not be written before. Never throws. @returns whether all of it is written */
+  flush(): boolean {
+    clearTimeout(this.retry);
+    this.retry = undefined;
     try {
       for (const [id, { status, times, ...rest }] of this.unwritten) {
         this.database.run(
@@ -192,12 +198,21 @@ export class JobStore {
         );
         this.unwritten.delete(id);
       }
+      return true;
     } catch (error) {
       const cause = (error as Error).cause;
-      this.logger.error(
-        `Job ${state.id} is ${state.status}, which cannot be written down: ${cause instanceof Error ? cause.message : 'unknown'}`,
-      );
+      const why = cause instanceof Error ? cause.message : 'unknown';
+      this.logger.error(`How ${this.unwritten.size} jobs are cannot be written down: ${why}`);
+      this.retry = setTimeout(() => this.flush(), RETRY_MS);
+      this.retry.unref();
+      return false;
     }
+  }
+
+  /** A job goes on all the same where it cannot be written how it is. */
+  private save(state: JobState): void {
+    this.unwritten.set(state.id, state);
+    if (this.retry === undefined) this.flush();
   }
 }
 

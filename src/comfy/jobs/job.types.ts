@@ -6,6 +6,8 @@ import type { OutputPlace, Workflow } from '../workflow/index.js';
 /** What a job is asked to do; checked already. */
 export interface JobRequest {
   workflow: Workflow;
+  /** Ids of the assets that the workflow names, each once. */
+  assets: readonly string[];
   /** Id of the node whose files are wanted; without it, see `chooseOutputNode`. */
   outputNode: string | undefined;
   /** Everything is wanted that the workflow makes, texts as well; then `outputNode` is undefined. */
@@ -38,7 +40,7 @@ export type JobStatus = 'queued' | 'running' | 'storing' | 'succeeded' | 'failed
 
 /** Why a job failed: a stable code, and words for the caller. */
 export interface JobFailure {
-  code: ComfyErrorCode | StorageErrorCode;
+  code: ComfyErrorCode | StorageErrorCode | 'state_error';
   message: string;
   nodeErrors?: NodeErrors;
   /** May the same job succeed a little later? */

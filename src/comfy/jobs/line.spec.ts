@@ -5,7 +5,14 @@ import { Line } from './line.js';
 const job = (id: string) =>
   new Job(
     id,
-    { workflow: { '1': { class_type: 'A' } }, outputNode: '1', allOutputs: false, priority: 0, caller: '' },
+    {
+      workflow: { '1': { class_type: 'A' } },
+      assets: [],
+      outputNode: '1',
+      allOutputs: false,
+      priority: 0,
+      caller: '',
+    },
     1,
   );
 

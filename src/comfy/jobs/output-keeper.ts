@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Assets } from '../../assets/index.js';
+import { StateError } from '../../state/index.js';
 import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import { asBackendError, BackendError, type FileRef, type RunOutput } from '../client/index.js';
@@ -47,6 +48,8 @@ export type OutputRecords = Pick<Assets, 'register' | 'remove'>;
 export class OutputKeeper {
   private readonly announced: RunOutput[] = [];
   private readonly limit = pLimit(FILES_AT_ONCE);
+  /** Was anything saved, besides texts? */
+  private saved = false;
   private readonly keeping: Promise<PromiseSettledResult<JobOutput>>[] = [];
 
   constructor(private readonly context: KeeperContext) {}
@@ -57,7 +60,10 @@ export class OutputKeeper {
     if (allOutputs) {
       // What was only shown is wanted where nothing was saved, which is known at the end.
       if (placeOf(output) === 'temp') this.announced.push(output);
-      else if (!isEmpty(output)) this.start(output);
+      else if (!isEmpty(output)) {
+        this.saved ||= output.form !== 'text';
+        this.start(output);
+      }
     } else if (output.form === 'text') return;
     else if (outputNode === undefined) this.announced.push(output);
     else if (output.displayNode === outputNode) this.start(output);
@@ -96,7 +102,7 @@ export class OutputKeeper {
   /** Files that wait for a decision. */
   private chosen(): RunOutput[] {
     const { outputNode, allOutputs, workflow } = this.context.request;
-    if (allOutputs) return this.keeping.length === 0 ? this.announced : [];
+    if (allOutputs) return this.saved ? [] : this.announced;
     if (outputNode !== undefined) return [];
     const places = new Map<string, OutputPlace[]>();
     for (const output of this.announced) {
@@ -109,12 +115,32 @@ export class OutputKeeper {
   private async keep(output: RunOutput): Promise<JobOutput> {
     const { job, storage, assets, kept } = this.context;
     const stored = await this.persist(output);
-    const { url, expiresAt } = await storage.link(stored);
     const name = nameOf(output);
-    const { id } = assets.register(stored, { job, path: name });
-    const known = { ...stored, id, node: output.displayNode, place: placeOf(output), name, url, expiresAt };
-    kept(known);
-    return known;
+    try {
+      const { url, expiresAt } = await storage.link(stored);
+      const { id } = await this.record(() => assets.register(stored, { job, path: name }));
+      const known = { ...stored, id, node: output.displayNode, place: placeOf(output), name, url, expiresAt };
+      kept(known);
+      return known;
+    } catch (error) {
+      // Nobody will ever name it.
+      await storage.discard(stored.key);
+      throw error;
+    }
+  }
+
+  /** Writes down that a file is there, as patiently as the file was written. @throws StateError */
+  private async record<T>(write: () => T): Promise<T> {
+    const { signal, limits } = this.context;
+    const since = performance.now();
+    for (;;) {
+      try {
+        return write();
+      } catch (error) {
+        if (!(error instanceof StateError) || performance.now() - since > limits.storeRetryMs) throw error;
+        await delay(MAX_PAUSE_MS / 10, undefined, { signal });
+      }
+    }
   }
 
   /**

@@ -14,13 +14,30 @@ export function assetReferences(workflow: Workflow): AssetReference[] {
   const found: AssetReference[] = [];
   for (const [node, { inputs = {} }] of Object.entries(workflow)) {
     for (const [input, value] of Object.entries(inputs)) {
-      replaceIn(value, (id) => {
-        found.push({ id, node, input });
-        return undefined;
-      });
+      visit(value, (id) => void found.push({ id, node, input }));
     }
   }
   return found;
+}
+
+/** Ids of the assets that a workflow names, each once. */
+export function assetsOf(workflow: Workflow): string[] {
+  return [...new Set(assetReferences(workflow).flatMap(({ id }) => id ?? []))];
+}
+
+/** The id in a reference; undefined for anything else. Ids that are no text are undefined, too. */
+function referenceOf(value: object): { id: string | undefined } | undefined {
+  if (!('__type' in value) || value.__type !== 'core/ASSET') return undefined;
+  const id = 'info' in value ? (value.info as { id?: unknown } | null)?.id : undefined;
+  return { id: typeof id === 'string' ? id.toLowerCase() : undefined };
+}
+
+/** Bodies nest 64 levels at most. Most inputs are plain values or links, so this is quick. */
+function visit(value: unknown, found: (id: string | undefined) => void): void {
+  if (typeof value !== 'object' || value === null) return;
+  const reference = Array.isArray(value) ? undefined : referenceOf(value);
+  if (reference !== undefined) return found(reference.id);
+  for (const item of Object.values(value)) visit(item, found);
 }
 
 /** The workflow with names of files in place of references; what is not in `names` stays. The original is not changed. */
@@ -28,23 +45,22 @@ export function withFileNames(workflow: Workflow, names: ReadonlyMap<string, str
   if (names.size === 0) return workflow;
   return Object.fromEntries(
     Object.entries(workflow).map(([id, node]) => {
-      const inputs = replaceIn(node.inputs, (asset) => (asset === undefined ? undefined : names.get(asset)));
+      const inputs = replaceIn(node.inputs, (asset) => names.get(asset));
       return [id, inputs === node.inputs ? node : { ...node, inputs: inputs as Record<string, unknown> }];
     }),
   );
 }
 
 /** Replaces references, where `nameOf` knows better; what holds none is passed on as it is. Bodies nest 64 levels at most. */
-function replaceIn(value: unknown, nameOf: (id: string | undefined) => string | undefined): unknown {
+function replaceIn(value: unknown, nameOf: (id: string) => string | undefined): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     const items = value.map((item) => replaceIn(item, nameOf));
     return items.every((item, index) => item === value[index]) ? value : items;
   }
-  if ('__type' in value && value.__type === 'core/ASSET') {
-    const id = 'info' in value ? (value.info as { id?: unknown } | null)?.id : undefined;
-    return nameOf(typeof id === 'string' ? id.toLowerCase() : undefined) ?? value;
-  }
+  const reference = referenceOf(value);
+  if (reference !== undefined)
+    return (reference.id === undefined ? undefined : nameOf(reference.id)) ?? value;
   const entries = Object.entries(value).map(([key, item]) => [key, replaceIn(item, nameOf)] as const);
   const same = entries.every(([key, item]) => item === (value as Record<string, unknown>)[key]);
   return same ? value : Object.fromEntries(entries);

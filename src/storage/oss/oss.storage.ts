@@ -138,7 +138,7 @@ export class OssStorage extends Storage implements BucketFiles {
           ),
       });
     } catch (cause) {
-      if (file.signal?.aborted) await this.parts.local.discard(stored.key);
+      if (file.signal?.aborted || file.keepsLocal === false) await this.parts.local.discard(stored.key);
       file.signal?.throwIfAborted();
       const error = fromOssError(cause);
       this.logger.error(`${stored.key}: not uploaded, ${error.reason} ${JSON.stringify(error.diagnosis)}`);
