@@ -63,7 +63,7 @@ describe('the forecast', () => {
   it('says no more behind one that nobody knows, and again once that shows how far it is', async () => {
     await start({ stepDelayMs: STEP_MS });
     await teach();
-    const strange = submit(slow({ steps: 40, delayMs: 50 }), 277);
+    const strange = submit(slow({ steps: 100, delayMs: 60 }), 277);
     const [given, waiting] = [submit(picture(20), 9), submit(picture(21), 9)];
     await expect.poll(() => fleet.service.backends[0]?.running[0]?.begunAt, SOON).toBeDefined();
     expect(endOf(strange)).toBeUndefined();

@@ -18,10 +18,16 @@ describe('remainingMs', () => {
     expect(remainingMs(10_000, 4_000, undefined)).toBe(6_000);
   });
 
-  it('says nothing where nothing is known, or it takes longer than ever', () => {
+  it('expects the end at any moment where it takes a little longer', () => {
+    expect(remainingMs(10_000, 10_001, undefined)).toBe(0);
+    expect(remainingMs(10_000, 15_100, undefined)).toBe(0);
+    expect(remainingMs(10, 110, undefined)).toBe(0);
+  });
+
+  it('says nothing where nothing is known, or it takes much longer', () => {
     expect(remainingMs(undefined, 4_000, undefined)).toBeUndefined();
-    expect(remainingMs(10_000, 10_001, undefined)).toBeUndefined();
-    expect(remainingMs(10_000, 10_001, progress(0.05, 20))).toBeUndefined();
+    expect(remainingMs(10_000, 15_101, undefined)).toBeUndefined();
+    expect(remainingMs(10_000, 15_101, progress(0.05, 20))).toBeUndefined();
   });
 
   it('takes its own pace the more seriously the further it is', () => {

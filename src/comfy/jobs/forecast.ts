@@ -10,6 +10,10 @@ export interface JobForecast {
   endsInMs: number | undefined;
 }
 
+/** What takes longer than it used to by no more than this part and these milliseconds may end at any moment: half of them do. */
+const GRACE_PART = 0.5;
+const GRACE_MS = 100;
+
 /** Below this part of the way a run's own pace says more about what came first than about the rest. */
 const PACE_FROM = 0.05;
 
@@ -18,7 +22,7 @@ const PACE_FROM = 0.05;
  * it is. Its pace is known while a node counts its steps; how many nodes are done says little about time.
  * @param learnedMs what the whole run took before; undefined: not known
  * @param elapsedMs since it began
- * @returns undefined where neither tells, as when it takes longer than ever before
+ * @returns undefined where neither tells, as when it takes much longer than before
  */
 export function remainingMs(
   learnedMs: number | undefined,
@@ -27,7 +31,8 @@ export function remainingMs(
 ): number | undefined {
   const value = progress?.steps === undefined ? 0 : progress.value;
   const paced = value > PACE_FROM ? elapsedMs / value - elapsedMs : undefined;
-  const left = learnedMs === undefined || elapsedMs > learnedMs ? undefined : learnedMs - elapsedMs;
+  const overdue = learnedMs === undefined || elapsedMs > learnedMs * (1 + GRACE_PART) + GRACE_MS;
+  const left = overdue ? undefined : Math.max(0, learnedMs - elapsedMs);
   if (left === undefined || paced === undefined) return left ?? paced;
   return value * paced + (1 - value) * left;
 }
