@@ -9,6 +9,7 @@ import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
 import { GenerateModule } from './generate/index.js';
 import { HealthModule } from './health/index.js';
+import { ProgressModule } from './progress/index.js';
 import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
 
@@ -68,6 +69,7 @@ export class AppModule implements BeforeApplicationShutdown {
           useFactory: (config: Config) => config.get('assets', { infer: true }),
         }),
         FilesModule,
+        ProgressModule,
         HealthModule,
       ],
     };
