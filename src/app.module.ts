@@ -10,6 +10,7 @@ import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
 import { GenerateModule } from './generate/index.js';
 import { HealthModule } from './health/index.js';
+import { ProgressModule } from './progress/index.js';
 import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
 
@@ -76,6 +77,7 @@ export class AppModule implements BeforeApplicationShutdown {
           }),
         }),
         FilesModule,
+        ProgressModule,
         HealthModule,
       ],
     };

@@ -6,7 +6,8 @@ import { AppModule } from './app.module.js';
 import type { Settings } from './config/index.js';
 import { serveOpenApi } from './openapi/index.js';
 import { ProblemFilter } from './problem/index.js';
-import { RequestPipe, useJsonBody } from './request/index.js';
+import { ProgressIoAdapter } from './progress/index.js';
+import { RequestPipe, useCors, useJsonBody } from './request/index.js';
 
 const LEVELS: LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
 
@@ -31,12 +32,16 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   app.disable('x-powered-by');
   // A reply to a POST is never asked for again; files bring tags of their own.
   app.disable('etag');
+  // Before the body is read: a page that may not see the error would not learn that it was too large.
+  useCors(app, settings.server.corsOrigins);
   useJsonBody(app, settings.server.maxBodyBytes, UPLOAD_PATH);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());
   const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_MS;
+  const { corsOrigins: origins, baseUrl } = settings.server;
+  app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }));
   serveOpenApi(app);
   for (const warning of settings.warnings) logger.warn(warning, 'Settings');
   return app;

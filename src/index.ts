@@ -5,6 +5,8 @@
 export { type Asset, Assets, AssetsModule } from './assets/index.js';
 export * from './comfy/index.js';
 export { parseComfyuiServer, type BackendAddress } from './config/index.js';
+export { FeedModule, JobFeed, type JobSnapshot } from './feed/index.js';
 export { FilesModule } from './files/index.js';
+export { ProgressIoAdapter, ProgressModule } from './progress/index.js';
 export { StateDatabase, StateError, StateModule, type StateOptions } from './state/index.js';
 export * from './storage/index.js';

@@ -37,7 +37,7 @@ export class JobFeed {
   }
 
   /**
-   * Brings what happens to a job to a sink, at the sink's pace; nothing is sent before this returns.
+   * Brings what happens to a job to a sink, at the sink's pace.
    * @returns closed once the end was told; unsubscribe when the sink goes away
    * @throws ProblemException `not_found` · `too_many_streams`
    */

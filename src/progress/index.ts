@@ -1,0 +1,2 @@
+export { ProgressIoAdapter } from './progress-io.adapter.js';
+export { ProgressModule } from './progress.module.js';

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { INestApplicationContext } from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { Namespace, type Server, type ServerOptions } from 'socket.io';
+import { isAllowedOrigin, type OriginRules } from './allowed-origins.js';
+
+/** Milliseconds that clients have to take their last messages, and then to answer our goodbye. */
+const LAST_WORDS_MS = 1_000;
+const GOODBYE_MS = 1_000;
+
+/** Socket.IO for pages of the allowed origins; closes in bounded time, whatever its clients do. */
+export class ProgressIoAdapter extends IoAdapter {
+  private readonly upgraded = new Set<Duplex>();
+
+  constructor(
+    app: INestApplicationContext,
+    private readonly rules: OriginRules,
+  ) {
+    super(app);
+  }
+
+  override createIOServer(port: number, options?: Partial<ServerOptions>): Server {
+    const { origins } = this.rules;
+    const http = this.httpServer as HttpServer;
+    http.on('upgrade', (_request, socket) => {
+      this.upgraded.add(socket);
+      socket.once('close', () => this.upgraded.delete(socket));
+    });
+    const mine: Partial<ServerOptions> = {
+      ...options,
+      ...(origins === undefined ? {} : { cors: { origin: origins === '*' ? origins : [...origins] } }),
+      allowRequest: (request, decide) => decide(null, isAllowedOrigin(request, this.rules)),
+    };
+    return super.createIOServer(port, mine as ServerOptions);
+  }
+
+  /** Called for the server and each of its namespaces, which close with it. */
+  override async close(server: Server | Namespace): Promise<void> {
+    if (server instanceof Namespace) return;
+    const open = [...server.of('/progress').sockets.values()].map(({ conn }) => conn);
+    // Closing drops what is not on its way yet.
+    const limit = AbortSignal.timeout(LAST_WORDS_MS);
+    const lastWords = open.map(async (conn) => {
+      while (conn.readyState === 'open' && conn['writeBuffer'].length > 0) {
+        await Promise.race([once(conn, 'drain', { signal: limit }), once(conn, 'close', { signal: limit })]);
+      }
+    });
+    await Promise.allSettled(lastWords);
+    // A client that does not answer the goodbye would keep the connection, and the process with it.
+    const force = setTimeout(() => {
+      for (const socket of this.upgraded) socket.destroy();
+    }, GOODBYE_MS);
+    await super.close(server);
+    clearTimeout(force);
+  }
+}
