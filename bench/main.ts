@@ -8,6 +8,7 @@ import { largeFiles } from './scenarios/large-files.js';
 import { latency } from './scenarios/latency.js';
 import type { Scenario } from './scenarios/scenario.js';
 import { throughput } from './scenarios/throughput.js';
+import { watchers } from './scenarios/watchers.js';
 import { waitingCallers } from './scenarios/waiting-callers.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -17,6 +18,7 @@ const SCENARIOS: readonly Scenario[] = [
   waitingCallers,
   agedFolder,
   dispatch,
+  watchers,
 ];
 
 try {

@@ -5,7 +5,7 @@ export const HELP = `Measures the service side by side with the best client of C
   npm run bench
   npm run bench -- --only latency,throughput
 
-  --only a,b             of latency, throughput, large, waiting, aged, dispatch
+  --only a,b             of latency, throughput, large, waiting, aged, dispatch, watchers
   --rounds 8             rounds of latency and throughput
   --quick                fewer calls and 3 rounds, for a first look
   --comfyui http://…     a real ComfyUI instead of the stand-in, for latency and throughput; leaves files in its output folder

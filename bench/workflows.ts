@@ -25,11 +25,12 @@ export function largeFile(bytes: number): Graph {
   return { [OUTPUT_NODE]: { class_type: 'ProbeBytes', inputs } };
 }
 
-/** A picture that takes `steps` times 100 ms. Only the stand-in has its node. */
-export function slowPicture(steps: number): Graph {
+/** A picture that takes `steps` times 100 ms, with a preview of 512×512 for each if so wanted. Only the stand-in has its node. */
+export function slowPicture(steps: number, preview = false): Graph {
   made += 1;
   const graph = tinyPicture();
-  const inputs = { image: ['1', 0], steps, delay_ms: 100, preview: false, salt: made };
+  if (preview) Object.assign(graph['1']?.inputs ?? {}, { width: 512, height: 512 });
+  const inputs = { image: ['1', 0], steps, delay_ms: 100, preview, salt: made };
   const output = graph[OUTPUT_NODE];
   return {
     ...graph,

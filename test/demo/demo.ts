@@ -47,6 +47,8 @@ async function demo(once: boolean): Promise<void> {
       OUTPUT_DIR,
       PORT: String(port),
       SERVER_BASE_URL: baseUrl,
+      // For examples/progress/page.html, opened from the disk.
+      CORS_ORIGINS: '*',
       LOG_LEVEL: 'warn',
     });
     app = await createApp(settings);

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import type net from 'node:net';
+import { promisify } from 'node:util';
 import { lastValueFrom } from 'rxjs';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -347,6 +349,19 @@ describe('progress over Socket.IO', () => {
     expect(binary).toBeLessThan(previews);
     raw.close();
     await expect.poll(() => feed.watchers, SOON).toBe(0);
+  });
+
+  it('is what the example in examples/progress shows', async () => {
+    await open();
+    const script = new URL('../../examples/progress/watch-job.mjs', import.meta.url).pathname;
+    const { stdout } = await promisify(execFile)(process.execPath, [script, gateway.url], {
+      timeout: 20_000,
+    });
+    expect(stdout).toMatch(/^Job [0-9a-f-]{36}\n/);
+    expect(stdout).toMatch(/100 %/);
+    const [, url = ''] = /(http\S+\.png), \d+ bytes/.exec(stdout) ?? [];
+    expect((await gateway.fetch(url)).headers.get('content-type')).toBe('image/png');
+    expect(stdout.trimEnd().endsWith('succeeded')).toBe(true);
   });
 
   describe('when the service stops', () => {
