@@ -228,7 +228,7 @@ export class GenerateController {
 
   @Get('generate/:job_id')
   @ApiOperation({
-    summary: 'Ask for the result of a call that waited too long',
+    summary: 'Ask for the result of a job',
     description:
       'The same answer as that call would have got, once it is there; 202 until then. With STATE_DIR jobs are remembered for RETENTION_DAYS, else the last thousand until a restart.',
   })

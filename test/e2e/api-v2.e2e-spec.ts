@@ -398,6 +398,10 @@ describe('assets', () => {
         Buffer.from(await (await fetch(url)).arrayBuffer()),
       ),
     ).toBe(true);
+    // The disk is lost, the bucket is not.
+    for (const name of await fleet.gateway.files()) await rm(join(fleet.gateway.folder, name));
+    const again = await fleet.gateway.fetch(`/api/generate/${job.id}?response_type=file`);
+    expect([again.status, again.headers.get('content-type')]).toEqual([200, 'image/png']);
     await oss.stop();
   });
 });
