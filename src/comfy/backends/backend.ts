@@ -1,59 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import {
-  catchError,
-  finalize,
-  first,
-  from,
-  lastValueFrom,
-  Observable,
-  Subject,
-  type Subscription,
-  switchMap,
-  takeUntil,
-  tap,
-  throwError,
-  timeout,
-} from 'rxjs';
+import { finalize, lastValueFrom, Observable, Subject, type Subscription, takeUntil, tap } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import {
   ComfyClient,
   type ClientLimits,
   type FileRef,
-  notFoundAgainError,
   type RunEvent,
-  type RunRequest,
   type ViewedFile,
 } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { type Workflow, withFileNames } from '../workflow/index.js';
-import { blameOf } from './blame.js';
-import {
-  afterFault,
-  afterRest,
-  afterSuccess,
-  type Circuit,
-  type CircuitRules,
-  CIRCUIT_RULES,
-  CLOSED,
-  restOn,
-} from './circuit.js';
+import type { Workflow } from '../workflow/index.js';
+import { type Circuit, type CircuitRules, CIRCUIT_RULES } from './circuit.js';
+import { type BackendFailure, type BackendPhase, Condition, messageOf } from './condition.js';
 import { RUN_DEADLINES, type RunDeadlines, withDeadlines } from './deadlines.js';
 import type { Durations } from './durations.js';
 import type { Experience } from './experience.js';
-import { type InputFile, InputFolder } from './input-folder.js';
+import { InputFolder } from './input-folder.js';
 import { ModelMemory } from './model-memory.js';
-
-/** A run as the engine asks for it. */
-export interface BackendRun extends RunRequest {
-  /** The job it is for. */
-  job: string;
-  /** Model files that the workflow loads. */
-  models: readonly string[];
-  /** Files that the workflow names, which have to be there first. */
-  inputs?: readonly InputFile[];
-  /** What decides how long it takes: see `shapeOf`. */
-  shape: string;
-}
+import { type BackendRun, startRun } from './start-run.js';
 
 export interface BackendRules {
   /** Prompts it may hold at once: one runs, the others wait there so that the GPU never idles between two. */
@@ -66,12 +30,6 @@ export interface BackendRules {
   /** See `ComfyClient`. */
   owner?: string | undefined;
 }
-
-/**
- * `unreachable`: no connection. `checking`: connected, and being examined (what it still runs, the warm-up). `ready`: it
- * was found in order; whether it gets jobs is then up to its circuit and to the operator, who can drain it.
- */
-export type BackendPhase = 'unreachable' | 'checking' | 'ready';
 
 /** A run on a backend, as operators see it. */
 export interface BackendRunInfo {
@@ -90,34 +48,20 @@ interface OngoingRun extends BackendRunInfo {
   late: boolean;
 }
 
-export interface BackendFailure {
-  message: string;
-  at: number;
-}
-
-/** Milliseconds that a run which is adopted waits for the connection; then it is run elsewhere, and stopped here should it turn up. */
-const ADOPT_WITHIN_MS = 300_000;
-
 /** One ComfyUI with its slots, and all that decides whether it gets jobs. */
 export class Backend {
   private readonly client: ComfyClient;
   private readonly changes = new Subject<void>();
+  private readonly condition: Condition;
   private readonly subscription: Subscription;
   private readonly inputFolder: InputFolder;
   private readonly memory = new ModelMemory();
   private readonly runs = new Map<string, OngoingRun>();
-  private currentPhase: BackendPhase = 'unreachable';
-  private currentCircuit: Circuit = CLOSED;
   private drained = false;
-  private restTimer: NodeJS.Timeout | undefined;
   private readonly closing = new Subject<void>();
   private warmUpId: string | undefined;
-  /** Counts examinations: one that a lost connection overtook has nothing to say any more. */
-  private examination = 0;
   private lastGiven = 0;
   private counts = { succeeded: 0, failed: 0 };
-  private failure: BackendFailure | undefined;
-  private since = Date.now();
 
   constructor(
     readonly address: BackendAddress,
@@ -127,9 +71,14 @@ export class Backend {
   ) {
     this.client = new ComfyClient(address, rules.client, rules.owner);
     this.inputFolder = new InputFolder(this.client);
+    this.condition = new Condition({
+      rules: rules.circuit ?? CIRCUIT_RULES,
+      examine: () => this.examine(),
+      changed: () => this.changes.next(),
+    });
     this.subscription = this.client.connected$.subscribe((connected) => {
       if (connected) this.arrive();
-      else this.goAway();
+      else this.condition.goAway();
     });
   }
 
@@ -143,16 +92,16 @@ export class Backend {
   }
 
   get phase(): BackendPhase {
-    return this.currentPhase;
+    return this.condition.phase;
   }
 
   /** When the phase began, in ms since the epoch. */
   get phaseSince(): number {
-    return this.since;
+    return this.condition.phaseSince;
   }
 
   get circuit(): Circuit {
-    return this.currentCircuit;
+    return this.condition.circuit;
   }
 
   get draining(): boolean {
@@ -166,7 +115,7 @@ export class Backend {
 
   /** May it be given jobs, now or as soon as a slot is free? */
   get usable(): boolean {
-    return this.currentPhase === 'ready' && this.currentCircuit.state !== 'open' && !this.drained;
+    return this.condition.good && !this.drained;
   }
 
   get busySlots(): number {
@@ -175,7 +124,7 @@ export class Backend {
 
   get freeSlots(): number {
     if (!this.usable) return 0;
-    const slots = this.currentCircuit.state === 'half_open' ? 1 : this.rules.slots;
+    const slots = this.circuit.state === 'half_open' ? 1 : this.rules.slots;
     return Math.max(0, slots - this.runs.size);
   }
 
@@ -206,7 +155,7 @@ export class Backend {
 
   /** The last thing it was blamed for. */
   get lastFailure(): BackendFailure | undefined {
-    return this.failure;
+    return this.condition.lastFailure;
   }
 
   /** Milliseconds until it would be done with what it has, as far as that is known. */
@@ -273,7 +222,7 @@ export class Backend {
       this.memory.use(models, run.givenAt);
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
-      return this.start(request)
+      return startRun(this.client, this.inputFolder, request)
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
@@ -296,7 +245,7 @@ export class Backend {
 
   /** A job was rendered here, and its files are safe. */
   praise(): void {
-    this.setCircuit(afterSuccess(this.currentCircuit));
+    this.condition.praise();
   }
 
   /** The files of such a job are safe. @param ms since it was rendered */
@@ -304,13 +253,9 @@ export class Backend {
     this.durations.learnStoring(shape, this.name, ms);
   }
 
-  /** A job failed because of this error; if that says something of the backend, its circuit hears of it. */
+  /** A job failed because of this error, which may say something of the backend. */
   blame(error: unknown): void {
-    const blame = blameOf(error);
-    if (blame === 'works') this.praise();
-    if (blame === 'none' || blame === 'works') return;
-    this.failure = { message: messageOf(error), at: Date.now() };
-    this.setCircuit(afterFault(this.currentCircuit, blame === 'severe', Date.now(), this.circuitRules));
+    this.condition.blame(error);
   }
 
   /** The bytes of an output. @throws BackendError */
@@ -335,8 +280,7 @@ export class Backend {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.restTimer);
-    this.examination += 1;
+    this.condition.close();
     // First, so that what it runs is stopped while there are connections.
     this.closing.next();
     await this.client.close();
@@ -344,79 +288,19 @@ export class Backend {
     this.changes.complete();
   }
 
-  /** What is adopted runs there already, and is followed as soon as it can be. */
-  private start(request: BackendRun): Observable<RunEvent> {
-    const { inputs = [], workflow } = request;
-    if (!request.adopted) {
-      if (inputs.length === 0) return this.client.run(request);
-      const run = () =>
-        this.place(inputs).pipe(
-          switchMap((names) => this.client.run({ ...request, workflow: withFileNames(workflow, names) })),
-        );
-      // Somebody may have emptied the folder since: nothing else tells that from a mistake of the caller's.
-      return run().pipe(
-        catchError((error: unknown) => {
-          if (!(error instanceof ComfyError) || error.code !== 'invalid_workflow') throw error;
-          this.inputFolder.forget();
-          return run();
-        }),
-      );
-    }
-    return this.client.connected$.pipe(
-      first(Boolean),
-      timeout({
-        first: ADOPT_WITHIN_MS,
-        with: () => throwError(() => notFoundAgainError()),
-      }),
-      switchMap(() => this.client.run(request)),
-    );
-  }
-
-  /** Unsubscribing stops the uploads. */
-  private place(inputs: readonly InputFile[]): Observable<Map<string, string>> {
-    const stopping = new AbortController();
-    return from(this.inputFolder.place(inputs, stopping.signal)).pipe(
-      finalize(() => stopping.abort(new Error('The run was given up'))),
-    );
-  }
-
-  private get circuitRules(): CircuitRules {
-    return this.rules.circuit ?? CIRCUIT_RULES;
-  }
-
   private arrive(): void {
     this.memory.clear();
     this.inputFolder.forget();
-    this.setPhase('checking');
-    // A rest goes on: its end brings the examination.
-    if (this.restTimer === undefined) void this.examine();
+    this.condition.arrive();
   }
 
-  private goAway(): void {
-    this.examination += 1;
-    this.setPhase('unreachable');
-  }
-
-  /** Is it in order? Settles the phase and the circuit; never rejects. */
+  /** @throws ComfyError; BackendError */
   private async examine(): Promise<void> {
-    this.examination += 1;
-    const { examination } = this;
-    this.setPhase('checking');
-    try {
-      const strays = await this.client.examine(
-        (promptId) => this.runs.has(promptId) || promptId === this.warmUpId,
-      );
-      if (strays > 0) throw new ComfyError('backend_lost', 'A job that was given up does not stop there.');
-      await this.passWarmUp();
-      // A rest that began meanwhile ends with an examination of its own.
-      if (examination !== this.examination || this.restTimer !== undefined) return;
-      this.setCircuit(afterRest(this.currentCircuit));
-      this.setPhase('ready');
-    } catch (error) {
-      if (examination !== this.examination) return;
-      this.failure = { message: messageOf(error), at: Date.now() };
-      this.setCircuit(restOn(this.currentCircuit, Date.now(), this.circuitRules));
-    }
+    const strays = await this.client.examine(
+      (promptId) => this.runs.has(promptId) || promptId === this.warmUpId,
+    );
+    if (strays > 0) throw new ComfyError('backend_lost', 'A job that was given up does not stop there.');
+    await this.passWarmUp();
   }
 
   private async passWarmUp(): Promise<void> {
@@ -450,34 +334,7 @@ export class Backend {
     const gone = await this.client.settled(promptId);
     this.runs.delete(promptId);
     // Nobody should wait behind it.
-    if (!gone && this.currentPhase === 'ready') void this.examine();
+    if (!gone && this.phase === 'ready') this.condition.doubt();
     else this.changes.next();
   }
-
-  private setPhase(phase: BackendPhase): void {
-    if (phase !== this.currentPhase) {
-      this.currentPhase = phase;
-      this.since = Date.now();
-    }
-    this.changes.next();
-  }
-
-  private setCircuit(circuit: Circuit): void {
-    if (circuit === this.currentCircuit) return;
-    this.currentCircuit = circuit;
-    clearTimeout(this.restTimer);
-    this.restTimer = undefined;
-    if (circuit.state === 'open') {
-      this.restTimer = setTimeout(() => {
-        this.restTimer = undefined;
-        if (this.currentPhase !== 'unreachable') void this.examine();
-      }, circuit.until - Date.now());
-      this.restTimer.unref();
-    }
-    this.changes.next();
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'Unknown error';
 }
