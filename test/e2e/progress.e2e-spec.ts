@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import type net from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { lastValueFrom } from 'rxjs';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
@@ -353,8 +356,11 @@ describe('progress over Socket.IO', () => {
 
   it('is what the example in examples/progress shows', async () => {
     await open();
-    const script = new URL('../../examples/progress/watch-job.mjs', import.meta.url).pathname;
-    const { stdout } = await promisify(execFile)(process.execPath, [script, gateway.url], {
+    const script = fileURLToPath(new URL('../../examples/progress/watch-job.mjs', import.meta.url));
+    // Long enough for the script to subscribe while it runs, also on a busy machine.
+    const workflow = join(gateway.folder, '.workflow_api.json');
+    await writeFile(workflow, JSON.stringify(slow({ steps: 100, delayMs: 40 })));
+    const { stdout } = await promisify(execFile)(process.execPath, [script, gateway.url, workflow], {
       timeout: 20_000,
     });
     expect(stdout).toMatch(/^Job [0-9a-f-]{36}\n/);
