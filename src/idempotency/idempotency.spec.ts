@@ -103,6 +103,28 @@ describe('Idempotency', () => {
     expect(submit('k', { priority: 5 }).replayed).toBe(false);
   });
 
+  it.each([
+    { where: 'in memory the newest', durable: false, oldest: undefined },
+    { where: 'on a disk all of a day', durable: true, oldest: { key: '1' } },
+  ])('remembers $where', ({ durable, oldest }) => {
+    Object.defineProperty(database, 'durable', { value: durable });
+    database.run(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
+       INSERT INTO idempotency_keys SELECT 'old', i, '', '', ? + i FROM n`,
+      Date.now() - HOUR_MS,
+    );
+    for (let index = 0; index < 1_000; index += 1) submit(`new ${index}`);
+    expect(database.get("SELECT key FROM idempotency_keys WHERE scope = 'old' AND key = '1'")).toEqual(
+      oldest,
+    );
+    expect(submit('new 0')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
+  });
+
+  it('does not name the job of a key that somebody else may have chosen', () => {
+    submit('k');
+    expect(() => submit('k', { priority: 1 })).toThrow(expect.objectContaining({ extras: {} }) as Error);
+  });
+
   it('forgets a key after a day', () => {
     submit('k');
     vi.advanceTimersByTime(23.9 * HOUR_MS);

@@ -8,7 +8,7 @@ import { StateDatabase } from '../state/index.js';
 /** Milliseconds for which a key stands for its request. */
 const KEPT_MS = 86_400_000;
 
-/** Keys remembered at most, about; the oldest go first. */
+/** Keys in memory at most, about; the oldest go first. On a disk there is room for those of a day. */
 const MAX_KEYS = 100_000;
 
 /** New keys between two counts: counting is the dearest part. */
@@ -65,10 +65,10 @@ export class Idempotency {
     const job = this.comfy.find(row.job);
     if (job === undefined || job.failure?.retryable) return undefined;
     if (row.fingerprint === fingerprint) return job;
+    // Without naming the job: who sends no Caller-Id shares the keys of all who send none.
     throw new ProblemException(
       'idempotency_key_reuse',
       'This Idempotency-Key was used for another request. Send a new key, or the same request.',
-      { job_id: job.id },
     );
   }
 
@@ -84,7 +84,7 @@ export class Idempotency {
       now,
     );
     this.kept += 1;
-    if (this.kept % COUNT_EVERY !== 0) return;
+    if (this.database.durable || this.kept % COUNT_EVERY !== 0) return;
     this.database.run(
       `DELETE FROM idempotency_keys WHERE created <
          (SELECT created FROM idempotency_keys ORDER BY created DESC LIMIT 1 OFFSET ?)`,
