@@ -2,6 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ApiHeaderOptions } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { ProblemException } from '../problem/index.js';
+import { callerId } from '../request/index.js';
 import type { Submission } from './idempotency.js';
 
 const MAX_LENGTH = 255;
@@ -33,7 +34,7 @@ export const IdempotencyKey = createParamDecorator(
         errors: [{ field: 'Idempotency-Key', message }],
       });
     }
-    return { key, scope: request.header('Caller-Id') ?? '' };
+    return { key, scope: callerId(request) ?? '' };
   },
 );
 

@@ -12,8 +12,13 @@ export const CALLER_HEADER: ApiHeaderOptions = {
   schema: { type: 'string', maxLength: MAX_LENGTH },
 };
 
+/** Who the request says it comes from; undefined where it says nothing. */
+export function callerId(request: Request): string | undefined {
+  return request.header('Caller-Id')?.slice(0, MAX_LENGTH);
+}
+
 /** Who asks, for fair turns: what the `Caller-Id` header says, else the address that the request came from. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): string => {
   const request = context.switchToHttp().getRequest<Request>();
-  return request.header('Caller-Id')?.slice(0, MAX_LENGTH) ?? request.ip ?? '';
+  return callerId(request) ?? request.ip ?? '';
 });

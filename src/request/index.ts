@@ -1,4 +1,4 @@
-export { Caller, CALLER_HEADER } from './caller.decorator.js';
+export { Caller, CALLER_HEADER, callerId } from './caller.decorator.js';
 export { useCors } from './cors.js';
 export { HangUp } from './hang-up.decorator.js';
 export { useJsonBody } from './json-body.js';

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { StateDatabase } from '../../src/state/index.js';
 import { Fleet, SOON } from './support/backends.js';
 import { readProblem } from './support/gateway.js';
 import { failing, picture, salt, slow } from './support/workflows.js';
@@ -101,6 +102,27 @@ describe('Idempotency-Key', () => {
     const problem = await readProblem(await call(key, picture()));
     expect(problem).toMatchObject({ status: 400, code: 'invalid_request' });
     expect(problem.errors?.[0]?.field).toBe('Idempotency-Key');
+    expect(fleet.submissions).toBe(0);
+  });
+
+  it('belongs to who counts as one caller for fair turns', async () => {
+    fleet = await Fleet.start([{}]);
+    const workflow = picture();
+    const caller = 'x'.repeat(128);
+    const id = await jobOf(await call('g', workflow, { caller: `${caller}1` }));
+    expect(await jobOf(await call('g', workflow, { caller: `${caller}2` }))).toBe(id);
+    const kept = fleet.gateway.app
+      .get(StateDatabase, { strict: false })
+      .all('SELECT scope FROM idempotency_keys');
+    expect(kept).toEqual([{ scope: caller }]);
+  });
+
+  it('is refused with its request where nothing can be written down', async () => {
+    fleet = await Fleet.start([{}]);
+    fleet.gateway.app.get(StateDatabase, { strict: false }).close();
+    const response = await call('h', picture());
+    expect(response.headers.get('retry-after')).toBe('15');
+    expect(await readProblem(response)).toMatchObject({ status: 503, code: 'state_error', retry_after: 15 });
     expect(fleet.submissions).toBe(0);
   });
 
