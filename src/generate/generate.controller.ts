@@ -76,6 +76,20 @@ const RETRY_AFTER = {
     example: 2,
   },
 } as const;
+const APPLIED = {
+  'Preference-Applied': {
+    description: 'With a `Prefer` header: what of it was done',
+    schema: { type: 'string' },
+    example: 'wait=20',
+  },
+} as const;
+const REPLAYED = {
+  'Idempotency-Replayed': {
+    description: 'With an `Idempotency-Key`: an earlier call made the job. Comes with problems too',
+    schema: { type: 'boolean' },
+    example: true,
+  },
+} as const;
 
 const PENDING = {
   status: 202,
@@ -86,9 +100,11 @@ const PENDING = {
       description: 'Where to ask for the result; it answers as this call would have',
       schema: { type: 'string', format: 'uri-reference' },
     },
+    ...APPLIED,
   },
   content: { 'application/json': { schema: { $ref: getSchemaPath(PendingReplyDto) } } },
 } as const;
+const PENDING_CALL = { ...PENDING, headers: { ...PENDING.headers, ...REPLAYED } } as const;
 
 /** What a caller wants to see of the result. */
 interface Wanted {
@@ -162,13 +178,13 @@ export class GenerateController {
   @ApiResponse({
     status: 200,
     description: 'The result, or the file itself',
-    headers: FILE_REPLY_HEADERS,
+    headers: { ...FILE_REPLY_HEADERS, ...APPLIED, ...REPLAYED },
     content: { ...JSON_REPLY, ...FILE },
   })
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
   @ApiHeader(PREFER_HEADER)
-  @ApiResponse(PENDING)
+  @ApiResponse(PENDING_CALL)
   @ApiProblems(...CALL_PROBLEMS)
   async generate(
     @Body() body: GenerateDto,
@@ -200,13 +216,13 @@ export class GenerateController {
   @ApiResponse({
     status: 200,
     description: 'The file; its type is that of the bytes',
-    headers: FILE_REPLY_HEADERS,
+    headers: { ...FILE_REPLY_HEADERS, ...APPLIED, ...REPLAYED },
     content: FILE,
   })
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
   @ApiHeader(PREFER_HEADER)
-  @ApiResponse(PENDING)
+  @ApiResponse(PENDING_CALL)
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
     @Body() body: GenerateFileDto,
@@ -240,7 +256,7 @@ export class GenerateController {
   @ApiResponse({
     status: 200,
     description: 'The result, or the file itself',
-    headers: FILE_REPLY_HEADERS,
+    headers: { ...FILE_REPLY_HEADERS, ...APPLIED },
     content: { ...JSON_REPLY, ...FILE },
   })
   @ApiHeader({ ...PREFER_HEADER, description: 'RFC 7240. `wait=N`: wait N seconds at most for the result' })

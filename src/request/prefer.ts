@@ -7,8 +7,8 @@ export const PREFER_HEADER: ApiHeaderOptions = {
   required: false,
   description:
     'RFC 7240. `respond-async`: answer 202 with the job at once. `wait=N`: wait N seconds at most, then answer 202 with the job; both may be given',
+  // No example: the page at /docs would send it.
   schema: { type: 'string' },
-  example: 'wait=20',
 };
 
 /** What a caller prefers (RFC 7240); what is not understood is as if it were not there. */
