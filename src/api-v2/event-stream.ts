@@ -5,6 +5,9 @@ import type { JobChange, Sink } from '../feed/index.js';
 /** Milliseconds of silence after which proxies and clients give a connection up; the official SDK after 45. */
 const HEARTBEAT_MS = 15_000;
 
+/** Milliseconds in which a reader has to take something of what waits for it, else its connection is closed. */
+const STALLED_MS = 45_000;
+
 /** A response as a stream of server-sent events (WHATWG HTML, 9.2). It takes more when the socket does. */
 export class EventStream implements Sink {
   readonly drained$;
@@ -28,6 +31,8 @@ export class EventStream implements Sink {
       'X-Accel-Buffering': 'no',
     });
     response.flushHeaders();
+    // A reader that stands still would be waited for without end. It can come back, and finds how the job is then.
+    response.setTimeout(STALLED_MS, () => response.destroy());
     this.heartbeat = interval(HEARTBEAT_MS).subscribe(() => {
       if (this.ready) response.write(': still here\n\n');
     });

@@ -1,9 +1,11 @@
 import { Controller, Get, Inject, Param, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import type { Observable } from 'rxjs';
 import { Assets } from '../assets/index.js';
 import { JobFeed } from '../feed/index.js';
 import { ApiContractErrors, ProblemFilter } from '../problem/index.js';
+import { HangUp } from '../request/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
 import { ContractEvents } from './contract-events.js';
 import { ContractJobs } from './contract-jobs.js';
@@ -37,7 +39,12 @@ export class EventsController {
     content: { 'text/event-stream': { schema: { type: 'string' } } },
   })
   @ApiContractErrors('not_found', 'too_many_streams', 'internal_error', 'state_error')
-  getJobEvents(@Param('id') id: string, @Req() request: Request, @Res() response: Response): void {
+  getJobEvents(
+    @Param('id') id: string,
+    @HangUp() hangUp: Observable<void>,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): void {
     const job = this.jobs.find(id);
     if (request.method === 'HEAD') {
       response.status(200).type('text/event-stream').end();
@@ -49,6 +56,6 @@ export class EventsController {
     // Only now: where too many watch, the answer is another.
     stream.open();
     subscription.add(() => stream.end());
-    response.once('close', () => subscription.unsubscribe());
+    subscription.add(hangUp.subscribe(() => subscription.unsubscribe()));
   }
 }

@@ -25,8 +25,8 @@ export type JobChange =
   | { type: 'status'; status: JobStatus; forecast: JobForecast; failure: JobFailure | undefined }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }
-  /** `index`: its place among the job's outputs, from 0. */
-  | { type: 'output'; output: JobOutput; index: number };
+  /** Without a place among the job's outputs: it is known only when all are there. */
+  | { type: 'output'; output: JobOutput };
 
 /**
  * What a watcher who saw `seen` has to be told to be up to date; nothing seen: all that matters of the job so far. The
@@ -64,9 +64,7 @@ function previewChange(seen: JobState | undefined, { preview }: JobState): JobCh
 function newOutputs(seen: JobState | undefined, { outputs }: JobState): JobChange[] {
   if (outputs === seen?.outputs) return [];
   const known = new Set(seen?.outputs.map(({ key }) => key));
-  return outputs.flatMap((output, index) =>
-    known.has(output.key) ? [] : [{ type: 'output' as const, output, index }],
-  );
+  return outputs.flatMap((output) => (known.has(output.key) ? [] : [{ type: 'output' as const, output }]));
 }
 
 function logs(seen: JobState | undefined, { attempts, nodeErrors }: JobState): JobChange[] {

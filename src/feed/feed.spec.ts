@@ -35,7 +35,7 @@ describe('changesBetween', () => {
     const later = { ...job, progress: progress(0.6), outputs: [output('a'), output('b')] };
     expect(changesBetween(at(job), at(later))).toMatchObject([
       { type: 'progress', progress: { value: 0.6 } },
-      { type: 'output', output: { key: 'b' }, index: 1 },
+      { type: 'output', output: { key: 'b' } },
     ]);
   });
 

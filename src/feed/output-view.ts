@@ -3,8 +3,6 @@ import type { JobOutput } from '../comfy/index.js';
 /** A file as every face tells of it. */
 export interface OutputView {
   node_id: string;
-  /** Its place among the job's files, from 0. */
-  index: number;
   kind: JobOutput['kind'];
   url: string;
   content_type: string;
@@ -15,10 +13,9 @@ export interface OutputView {
   expires_at: string | null;
 }
 
-export function toOutputView(output: JobOutput, index: number): OutputView {
+export function toOutputView(output: JobOutput): OutputView {
   return {
     node_id: output.node,
-    index,
     kind: output.kind,
     url: output.url,
     content_type: output.contentType,

@@ -34,10 +34,9 @@ export function pump(
   const serve = (): void => {
     if (newest !== undefined) {
       if (!sink.ready) return wait();
-      const news = changes.between(seen, newest);
-      seen = newest;
+      const told = tell(newest);
       newest = undefined;
-      if (news.length > 0 && !send(news)) return subscription.unsubscribe();
+      if (!told) return subscription.unsubscribe();
     }
     if (ended) subscription.unsubscribe();
   };
@@ -46,9 +45,11 @@ export function pump(
     // Anew each time: it goes behind those who waited longer for the same connection.
     waiting = sink.drained$.pipe(take(1)).subscribe(() => fanOut.add(serve));
   };
-  const send = (news: readonly JobChange[]): boolean => {
+  const tell = (snapshot: JobSnapshot): boolean => {
     try {
-      sink.send(news);
+      const news = changes.between(seen, snapshot);
+      seen = snapshot;
+      if (news.length > 0) sink.send(news);
       return true;
     } catch (error) {
       // One watcher's trouble is not the others'.

@@ -26,7 +26,7 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
     url,
     expires_at: expiresAt?.toISOString() ?? null,
     job_id: state.id,
-    outputs: state.outputs.map(toOutputView),
+    outputs: state.outputs.map((output, index) => ({ index, ...toOutputView(output) })),
     timings: {
       queued_ms: started - created,
       rendering_ms: rendered - started,

@@ -31,7 +31,7 @@ export function toMessages(change: JobChange, jobId: string): readonly Message[]
       return [['preview', { job_id: jobId, node_id: node, content_type: mime }, bytes]];
     }
     case 'output':
-      return [['output', { job_id: jobId, ...toOutputView(change.output, change.index) }]];
+      return [['output', { job_id: jobId, ...toOutputView(change.output) }]];
   }
 }
 

@@ -10,6 +10,9 @@ import { isAllowedOrigin, type OriginRules } from './allowed-origins.js';
 const LAST_WORDS_MS = 1_000;
 const GOODBYE_MS = 1_000;
 
+/** Milliseconds that callers of every kind have to take the rest of their answers. */
+const LAST_ANSWERS_MS = 8_000;
+
 /** Socket.IO for pages of the allowed origins; closes in bounded time, whatever its clients do. */
 export class ProgressIoAdapter extends IoAdapter {
   private readonly upgraded = new Set<Duplex>();
@@ -52,7 +55,10 @@ export class ProgressIoAdapter extends IoAdapter {
     const force = setTimeout(() => {
       for (const socket of this.upgraded) socket.destroy();
     }, GOODBYE_MS);
+    // So would a caller who reads no more: Socket.IO closes the HTTP server too, and waits for all its connections.
+    const forceAll = setTimeout(() => (this.httpServer as HttpServer).closeAllConnections(), LAST_ANSWERS_MS);
     await super.close(server);
     clearTimeout(force);
+    clearTimeout(forceAll);
   }
 }

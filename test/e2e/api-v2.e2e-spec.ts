@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -18,7 +20,9 @@ import {
 } from '@comfyorg/sdk';
 import { ApiError, type ComfyLow } from '@comfyorg/sdk/low';
 import sharp from 'sharp';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ContractEvents } from '../../src/api-v2/contract-events.js';
+import { JobFeed } from '../../src/feed/index.js';
 import { StateDatabase } from '../../src/state/index.js';
 import type { StandinOptions } from '../comfyui/index.js';
 import { OssServer } from '../oss/index.js';
@@ -197,6 +201,45 @@ describe('the official SDK', () => {
     const answer = await fetch(`${fleet.gateway.url}/api/v2/jobs/${id}/workflow`);
     expect(await answer.text()).toBe(`${body.slice(0, -1)},"format":"api"}`);
   });
+});
+
+describe('readers of events who do not behave', () => {
+  const connection = async (): Promise<Socket> => {
+    const socket = connect(Number(new URL(fleet.gateway.url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  };
+
+  it('are forgotten with their connection, also those of pipelined requests', async () => {
+    await start();
+    const feed = fleet.gateway.app.get(JobFeed);
+    const job = await client.submit(of(slow({ steps: 500 })));
+    const socket = await connection();
+    socket.resume();
+    socket.write(`GET /api/v2/jobs/${job.id}/events HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(20));
+    await expect.poll(() => feed.watchers, SOON).toBe(20);
+    socket.destroy();
+    await expect.poll(() => feed.watchers, SOON).toBe(0);
+    await job.cancel();
+  });
+
+  it('do not keep the server from closing', async () => {
+    await start();
+    const feed = fleet.gateway.app.get(JobFeed);
+    // More than a socket takes, written as one event would be.
+    vi.spyOn(ContractEvents.prototype, 'frameOf').mockImplementation(() => `: ${'x'.repeat(32_000_000)}\n\n`);
+    const job = await client.submit(of(slow({ steps: 20 })));
+    const socket = await connection();
+    socket.pause();
+    socket.write(`GET /api/v2/jobs/${job.id}/events HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await expect.poll(() => feed.watchers, SOON).toBe(1);
+    await expect.poll(() => fleet.service.find(job.id)?.status, SOON).toBe('succeeded');
+    expect(feed.watchers).toBe(1);
+    await fleet.gateway.app.close();
+    expect(feed.watchers).toBe(0);
+    vi.restoreAllMocks();
+  }, 30_000);
 });
 
 describe('assets', () => {

@@ -134,7 +134,7 @@ describe('progress over Socket.IO', () => {
       expect(previews.some((preview) => Buffer.compare(preview, bytes ?? Buffer.alloc(0)) === 0)).toBe(true);
     }
     const [output] = watcher.of('output');
-    expect(output?.payload).toMatchObject({ node_id: '277', index: 0, kind: 'image', expires_at: null });
+    expect(output?.payload).toMatchObject({ node_id: '277', kind: 'image', expires_at: null });
     expect((await gateway.fetch(output?.payload['url'] as string)).bytes.length).toBe(
       output?.payload['size'],
     );
