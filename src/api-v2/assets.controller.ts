@@ -26,7 +26,7 @@ import type { Request, Response } from 'express';
 import { type Asset, Assets, HASH_PATTERN } from '../assets/index.js';
 import { ComfyService } from '../comfy/index.js';
 import { deliver } from '../delivery/index.js';
-import { ApiContractErrors, ProblemException, ProblemFilter } from '../problem/index.js';
+import { ApiContractErrors, fieldProblem, ProblemException, ProblemFilter } from '../problem/index.js';
 import { originOf } from '../request/index.js';
 import { Storage } from '../storage/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
@@ -80,8 +80,12 @@ export class AssetsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<ContractAssetDto> {
     const file = request.file as (Express.Multer.File & UploadedFile) | undefined;
-    if (file === undefined)
-      throw missing('file', 'is missing: send multipart/form-data with the bytes in it');
+    if (file === undefined) {
+      throw fieldProblem({
+        field: 'file',
+        message: 'is missing: send multipart/form-data with the bytes in it',
+      });
+    }
     const details = await this.readFields(request, file);
     const { asset, createdNew } = await this.assets.adopt(file.received, {
       ...details,
@@ -106,7 +110,7 @@ export class AssetsController {
       throw new ProblemException('invalid_request', 'The body must be a JSON object.');
     }
     const { path, expectedHash, expiresInS } = readUploadFields(body as Record<string, unknown>, 'hash');
-    if (expectedHash === undefined) throw missing('hash', 'is missing');
+    if (expectedHash === undefined) throw fieldProblem({ field: 'hash', message: 'is missing' });
     const { asset, createdNew } = await this.assets.fromHash(expectedHash, path, expiresInS);
     response.status(createdNew ? HttpStatus.CREATED : HttpStatus.OK);
     return this.show(asset, request, createdNew);
@@ -212,8 +216,4 @@ export class AssetsController {
       job_id: asset.job,
     };
   }
-}
-
-function missing(field: string, message: string): ProblemException {
-  return new ProblemException('invalid_request', `${field}: ${message}`, { errors: [{ field, message }] });
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, map, merge, timer } from 'rxjs';
 import { ComfyService, isFinal, type JobState } from '../comfy/index.js';
-import { failureToProblem, ProblemException } from '../problem/index.js';
+import { failureToProblem, noSuchJob } from '../problem/index.js';
 
 /** Milliseconds that an answer waits to learn whether ComfyUI takes the workflow. */
 const VERDICT_MS = 1_000;
@@ -26,9 +26,7 @@ export class ContractJobs {
   /** @throws ProblemException `not_found` */
   find(id: string): JobState {
     const state = this.comfy.find(id.toLowerCase());
-    if (state === undefined) {
-      throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
-    }
+    if (state === undefined) throw noSuchJob();
     return state;
   }
 

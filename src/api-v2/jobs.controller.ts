@@ -23,7 +23,7 @@ import {
   type IdempotencyKeyOf,
   tellReplay,
 } from '../idempotency/index.js';
-import { ApiContractErrors, ProblemException, ProblemFilter } from '../problem/index.js';
+import { ApiContractErrors, fieldProblem, ProblemException, ProblemFilter } from '../problem/index.js';
 import { Caller, CALLER_HEADER } from '../request/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
 import { type ContractStatus, fromContractStatus, toContractJob } from './contract-job.js';
@@ -167,10 +167,15 @@ function keysOf({ extra_data: extra }: PostJobsDto): Record<string, string> | un
   if (extra === undefined || extra === null) return undefined;
   const { api_key_comfy_org: key, ...unknown } = extra;
   const [field] = Object.keys(unknown);
-  if (field !== undefined) throw wrong(`extra_data.${field}`, 'is not a field of this request');
+  if (field !== undefined) {
+    throw fieldProblem({ field: `extra_data.${field}`, message: 'is not a field of this request' });
+  }
   if (key === undefined || key === null) return undefined;
   if (typeof key !== 'string' || key.length === 0 || key.length > 4_096) {
-    throw wrong('extra_data.api_key_comfy_org', 'must be text of 1 to 4096 characters');
+    throw fieldProblem({
+      field: 'extra_data.api_key_comfy_org',
+      message: 'must be text of 1 to 4096 characters',
+    });
   }
   return { api_key_comfy_org: key };
 }
@@ -178,10 +183,8 @@ function keysOf({ extra_data: extra }: PostJobsDto): Record<string, string> | un
 function readCursor(cursor: string | undefined): number | undefined {
   if (cursor === undefined) return undefined;
   const text = Buffer.from(cursor, 'base64url').toString();
-  if (!/^\d{1,15}$/.test(text)) throw wrong('cursor', 'must be the next_cursor of another page');
+  if (!/^\d{1,15}$/.test(text)) {
+    throw fieldProblem({ field: 'cursor', message: 'must be the next_cursor of another page' });
+  }
   return Number(text);
-}
-
-function wrong(field: string, message: string): ProblemException {
-  return new ProblemException('invalid_request', `${field}: ${message}`, { errors: [{ field, message }] });
 }

@@ -1,5 +1,5 @@
 import { type NewAssetDetails, HASH_PATTERN } from '../assets/index.js';
-import { type FieldError, ProblemException } from '../problem/index.js';
+import { type FieldError, fieldProblem } from '../problem/index.js';
 
 /** Characters of a name that its owner gave a file. */
 const MAX_PATH = 255;
@@ -36,10 +36,7 @@ export function readUploadFields(
   if (given(expiresIn) && !(seconds !== undefined && seconds >= MIN_EXPIRY_S && seconds <= MAX_EXPIRY_S)) {
     wrong('expires_in', `must be a whole number from ${MIN_EXPIRY_S} to ${MAX_EXPIRY_S}`);
   }
-  if (errors.length > 0) {
-    const summary = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
-    throw new ProblemException('invalid_request', summary.slice(0, 1_000), { errors: errors.slice(0, 50) });
-  }
+  if (errors.length > 0) throw fieldProblem(...errors);
   return {
     path: typeof path === 'string' && path !== '' ? path : null,
     expectedHash: typeof expectedHash === 'string' ? expectedHash : undefined,

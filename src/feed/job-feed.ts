@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { defer, finalize, type Observable, ReplaySubject, share, type Subscription } from 'rxjs';
 import { ComfyService } from '../comfy/index.js';
-import { ProblemException } from '../problem/index.js';
+import { noSuchJob, ProblemException } from '../problem/index.js';
 import { FanOut } from './fan-out.js';
 import type { JobSnapshot } from './job-snapshot.js';
 import { jobSnapshots } from './job-snapshots.js';
@@ -42,9 +42,7 @@ export class JobFeed {
    * @throws ProblemException `not_found` · `too_many_streams`
    */
   watch(id: string, sink: Sink): Subscription {
-    if (this.comfy.find(id) === undefined) {
-      throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
-    }
+    if (this.comfy.find(id) === undefined) throw noSuchJob();
     if (this.watching >= MAX_WATCHERS) {
       throw new ProblemException('too_many_streams', 'Too many watch jobs of this server. Try again later.');
     }

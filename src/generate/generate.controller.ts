@@ -32,7 +32,7 @@ import {
   type Submission,
   tellReplay,
 } from '../idempotency/index.js';
-import { ApiProblems, ProblemException } from '../problem/index.js';
+import { ApiProblems, noSuchJob } from '../problem/index.js';
 import {
   Caller,
   CALLER_HEADER,
@@ -263,7 +263,7 @@ export class GenerateController {
   @ApiResponse(PENDING)
   @ApiProblems('invalid_request', 'not_found', 'cancelled', 'state_error', ...JOB_PROBLEMS)
   async getResult(
-    @Param('job_id', new ParseUUIDPipe({ exceptionFactory: notAJobId })) id: string,
+    @Param('job_id', new ParseUUIDPipe({ exceptionFactory: noSuchJob })) id: string,
     @Query() query: ResultQueryDto,
     @Prefer() preferences: Preferences,
     @HangUp() hangUp: Observable<void>,
@@ -323,8 +323,4 @@ export class GenerateController {
       disposition: `attachment; filename="${key}"`,
     });
   }
-}
-
-function notAJobId(): ProblemException {
-  return new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
 }

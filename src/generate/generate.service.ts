@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer } from 'rxjs';
 import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
-import { ProblemException } from '../problem/index.js';
+import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
@@ -85,8 +85,8 @@ export class GenerateService {
    */
   find(id: string): JobState {
     const state = this.comfy.find(id);
-    if (state !== undefined) return state;
-    throw new ProblemException('not_found', 'There is no such job, or it ended too long ago.');
+    if (state === undefined) throw noSuchJob();
+    return state;
   }
 
   /** Where a job is in line, and when it will be done. */

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ApiHeaderOptions } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { ProblemException } from '../problem/index.js';
+import { fieldProblem } from '../problem/index.js';
 import { callerId } from '../request/index.js';
 import type { Submission } from './idempotency.js';
 
@@ -29,9 +29,9 @@ export const IdempotencyKey = createParamDecorator(
     const request = context.switchToHttp().getRequest<Request>();
     const key = request.header('Idempotency-Key');
     if (key !== undefined && !KEY.test(key)) {
-      const message = `must be 1 to ${MAX_LENGTH} visible ASCII characters`;
-      throw new ProblemException('invalid_request', `Idempotency-Key: ${message}`, {
-        errors: [{ field: 'Idempotency-Key', message }],
+      throw fieldProblem({
+        field: 'Idempotency-Key',
+        message: `must be 1 to ${MAX_LENGTH} visible ASCII characters`,
       });
     }
     return { key, scope: callerId(request) ?? '' };

@@ -1,4 +1,5 @@
 export { ApiProblems } from './api-problems.decorator.js';
+export { fieldProblem, noSuchJob } from './common-problems.js';
 export { ApiContractErrors, contractOf, ErrorEnvelopeDto, toEnvelope } from './contract-envelope.js';
 export { FieldErrorDto, NodeErrorDto, NodeErrorsDto, ProblemDto } from './problem.dto.js';
 export { type FieldError, ProblemException, type ProblemExtras } from './problem.exception.js';

@@ -1,6 +1,6 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform, ValidationPipe } from '@nestjs/common';
 import { validate, type ValidationError } from 'class-validator';
-import { type FieldError, ProblemException } from '../problem/index.js';
+import { type FieldError, fieldProblem, ProblemException } from '../problem/index.js';
 
 const CHECKS = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
 
@@ -38,16 +38,11 @@ export class RequestPipe implements PipeTransform {
 }
 
 function asProblem(errors: ValidationError[]): ProblemException {
-  return fieldProblem(errors.flatMap((error) => toFieldErrors(error)));
+  return fieldProblem(...errors.flatMap((error) => toFieldErrors(error)));
 }
 
 function unknownFields(names: string[]): ProblemException {
-  return fieldProblem(names.map((field) => ({ field, message: UNKNOWN_FIELD })));
-}
-
-function fieldProblem(fields: FieldError[]): ProblemException {
-  const summary = fields.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  return new ProblemException('invalid_request', summary.slice(0, 1_000), { errors: fields.slice(0, 50) });
+  return fieldProblem(...names.map((field) => ({ field, message: UNKNOWN_FIELD })));
 }
 
 function toFieldErrors(error: ValidationError): FieldError[] {
