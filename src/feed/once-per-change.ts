@@ -4,9 +4,9 @@ import type { JobChange } from './changes.js';
  * Makes what an encoder makes of a change only once, however many watchers it goes to, and forgets it with the change.
  * Keep the function as long as the encoder's owner.
  */
-export function oncePerChange<T extends object>(
-  encode: (change: JobChange, jobId: string) => T,
-): (change: JobChange, jobId: string) => T {
+export function oncePerChange<Change extends JobChange, T extends object>(
+  encode: (change: Change, jobId: string) => T,
+): (change: Change, jobId: string) => T {
   const made = new WeakMap<object, T>();
   return (change, jobId) => {
     const subject = subjectOf(change);

@@ -231,7 +231,9 @@ describe('readers of events who do not behave', () => {
     await start();
     const feed = fleet.gateway.app.get(JobFeed);
     // More than a socket takes, written as one event would be.
-    vi.spyOn(ContractEvents.prototype, 'frameOf').mockImplementation(() => `: ${'x'.repeat(32_000_000)}\n\n`);
+    vi.spyOn(ContractEvents.prototype, 'frameOf').mockImplementation(() =>
+      Buffer.from(`: ${'x'.repeat(32_000_000)}\n\n`),
+    );
     const job = await client.submit(of(slow({ steps: 20 })));
     const socket = await connection();
     socket.pause();
