@@ -29,6 +29,7 @@ import { OssServer } from '../oss/index.js';
 import { Fleet, SOON } from './support/backends.js';
 import type { GatewayOptions } from './support/gateway.js';
 import { comfyAt, comfyLowAt } from './support/official-sdk.js';
+import { ossEnv } from './support/oss.js';
 import { failing, picture, salt, slow } from './support/workflows.js';
 
 let fleet: Fleet;
@@ -427,15 +428,7 @@ describe('assets', () => {
   it('are redirected to the bucket where there is one', async () => {
     const oss = await OssServer.start({ now: () => Date.now() });
     await start([{}], {
-      env: {
-        ENABLE_OSS: 'true',
-        OSS_ENDPOINT: oss.endpoint,
-        OSS_REGION: oss.region,
-        OSS_BUCKET_NAME: oss.bucket,
-        OSS_ACCESS_KEY_ID: oss.key.id,
-        OSS_ACCESS_KEY_SECRET: oss.key.secret,
-        OSS_URL_MODE: 'gateway',
-      },
+      env: ossEnv(oss, { OSS_URL_MODE: 'gateway' }),
     });
     const job = await client.run(of(picture()));
     const [output] = job.outputs;

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Storage, StorageError } from '../../src/storage/index.js';
 import { OssServer } from '../oss/index.js';
 import { Fleet, SOON } from './support/backends.js';
+import { ossEnv } from './support/oss.js';
 import { big, picture } from './support/workflows.js';
 
 let fleet: Fleet;
@@ -75,15 +76,7 @@ describe('what is rendered is not rendered again', () => {
     const oss = await OssServer.start();
     try {
       fleet = await Fleet.start([{}], {
-        env: {
-          ENABLE_OSS: 'true',
-          OSS_ENDPOINT: oss.endpoint,
-          OSS_REGION: oss.region,
-          OSS_BUCKET_NAME: oss.bucket,
-          OSS_ACCESS_KEY_ID: oss.key.id,
-          OSS_ACCESS_KEY_SECRET: oss.key.secret,
-          OSS_URL_MODE: 'proxy',
-        },
+        env: ossEnv(oss, { OSS_URL_MODE: 'proxy' }),
       });
       const put = { method: 'PUT' };
       oss.faults.add({ kind: 'error', status: 503, code: 'ServiceUnavailable' }, { ...put, times: 4 });

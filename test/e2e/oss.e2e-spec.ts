@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ComfyStandin } from '../comfyui/index.js';
 import { OssServer } from '../oss/index.js';
 import { Gateway, readProblem } from './support/gateway.js';
+import { ossEnv } from './support/oss.js';
 import { big, picture } from './support/workflows.js';
 
 const DAY_MS = 86_400_000;
@@ -29,15 +30,7 @@ describe('with Aliyun OSS', () => {
 
   const start = async (env: Record<string, string> = {}) => {
     gateway = await Gateway.start(comfy.url, {
-      env: {
-        ENABLE_OSS: 'true',
-        OSS_ENDPOINT: oss.endpoint,
-        OSS_REGION: oss.region,
-        OSS_BUCKET_NAME: oss.bucket,
-        OSS_ACCESS_KEY_ID: oss.key.id,
-        OSS_ACCESS_KEY_SECRET: oss.key.secret,
-        ...env,
-      },
+      env: ossEnv(oss, env),
     });
   };
   const generate = () => gateway.generate({ workflow_data: picture(), output_node_id: 277 });

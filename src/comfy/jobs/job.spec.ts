@@ -21,6 +21,15 @@ const failed: JobEvent = {
 };
 const output = { key: 'image_1_a.png', node: '1' } as JobOutput;
 
+/** What a watcher sees from now on. */
+function watch(subject: Job): string[] {
+  const seen: string[] = [];
+  subject
+    .watch()
+    .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+  return seen;
+}
+
 describe('reduceJob', () => {
   const fold = (...events: JobEvent[]): JobState => events.reduce(reduceJob, initialState('j', 1));
 
@@ -97,10 +106,7 @@ describe('Job', () => {
   it('shows the state first, then every change, and completes', () => {
     const subject = job('a');
     subject.apply({ type: 'started', at: 2, backend: 'gpu', promptId: 'p' });
-    const seen: string[] = [];
-    subject
-      .watch()
-      .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+    const seen = watch(subject);
     subject.apply(failed);
     expect(seen).toEqual(['running', 'failed', 'complete']);
     expect(subject.signal.aborted).toBe(true);
@@ -109,20 +115,14 @@ describe('Job', () => {
   it('shows a late watcher the end', () => {
     const subject = job('a');
     subject.apply({ type: 'cancelled', at: 3 });
-    const seen: string[] = [];
-    subject
-      .watch()
-      .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+    const seen = watch(subject);
     expect(seen).toEqual(['cancelled', 'complete']);
   });
 
   it('is left as it is when it is let go, and tells no end', () => {
     const subject = job('a');
     subject.apply({ type: 'started', at: 2, backend: 'gpu', promptId: 'p' });
-    const seen: string[] = [];
-    subject
-      .watch()
-      .subscribe({ next: ({ state }) => seen.push(state.status), complete: () => seen.push('complete') });
+    const seen = watch(subject);
     subject.release();
     subject.apply(failed);
     expect(seen).toEqual(['running', 'complete']);
