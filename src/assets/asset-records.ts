@@ -39,7 +39,8 @@ export class AssetRecords {
   }
 
   find(id: string): Asset | undefined {
-    return toAsset(this.database.get<Row>('SELECT * FROM assets WHERE id = ?', id));
+    const row = this.database.get<Row>('SELECT * FROM assets WHERE id = ?', id);
+    return row && toAsset(row);
   }
 
   /** Hashes of what a job made, by asset, where they are known. */
@@ -57,25 +58,22 @@ export class AssetRecords {
         now,
         Number(uploads),
       )
-      .flatMap((row) => toAsset(row) ?? []);
+      .map(toAsset);
   }
 
   ofJob(job: string): Asset[] {
-    return this.database
-      .all<Row>('SELECT * FROM assets WHERE job = ?', job)
-      .flatMap((row) => toAsset(row) ?? []);
+    return this.database.all<Row>('SELECT * FROM assets WHERE job = ?', job).map(toAsset);
   }
 
   /** An upload with these bytes and this name. */
   twin(hash: string, path: string | null, now: number): Asset | undefined {
-    return toAsset(
-      this.database.get<Row>(
-        'SELECT * FROM assets WHERE hash = ? AND path IS ? AND job IS NULL AND (expires IS NULL OR expires > ?)',
-        hash,
-        path,
-        now,
-      ),
+    const row = this.database.get<Row>(
+      'SELECT * FROM assets WHERE hash = ? AND path IS ? AND job IS NULL AND (expires IS NULL OR expires > ?)',
+      hash,
+      path,
+      now,
     );
+    return row && toAsset(row);
   }
 
   /** The first to expire first, beyond the first `offset`. */
@@ -87,14 +85,14 @@ export class AssetRecords {
         limit,
         offset,
       )
-      .flatMap((row) => toAsset(row) ?? []);
+      .map(toAsset);
   }
 
   /** Uploads beyond the newest `keep`. */
   uploadsBeyond(keep: number, limit: number): Asset[] {
     return this.database
       .all<Row>('SELECT * FROM assets WHERE job IS NULL ORDER BY created DESC LIMIT ? OFFSET ?', limit, keep)
-      .flatMap((row) => toAsset(row) ?? []);
+      .map(toAsset);
   }
 
   prolong(id: string, expires: number | null): void {
@@ -125,8 +123,7 @@ export class AssetRecords {
   }
 }
 
-function toAsset(row: Row | undefined): Asset | undefined {
-  if (row === undefined) return undefined;
+function toAsset(row: Row): Asset {
   const { content_type: contentType, created: createdAt, expires: expiresAt, kind, ...rest } = row;
   return { ...rest, kind: kind as FileKind, contentType, createdAt, expiresAt };
 }

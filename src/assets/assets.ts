@@ -82,11 +82,6 @@ export class Assets {
     return new Map(this.records.hashesOfJob(job).map(({ id, hash }) => [id, hash]));
   }
 
-  /** What a job made. @throws StateError */
-  ofJob(job: string): Asset[] {
-    return this.records.ofJob(job);
-  }
-
   /**
    * Takes the bytes of an upload in; nothing of them stays where that fails. What was received has to be adopted or dismissed.
    * @param path name that its owner gave it

@@ -50,7 +50,14 @@ import {
   noBackend,
   toFailure,
 } from './jobs/index.js';
-import { assetReferences, findOutputNode, parseWorkflow, type Workflow } from './workflow/index.js';
+import {
+  assetIds,
+  type AssetReference,
+  assetReferences,
+  findOutputNode,
+  parseWorkflow,
+  type Workflow,
+} from './workflow/index.js';
 
 export interface SubmitRequest {
   /** An API-format workflow, as it came from the caller. */
@@ -131,9 +138,11 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
     const workflow = parseWorkflow(request.workflow);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
-    const assets = this.expectAssets(workflow);
+    const references = assetReferences(workflow);
+    this.expectAssets(references);
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
+    const assets = assetIds(references);
     const details = { workflow, assets, outputNode, allOutputs, priority, caller, extraData };
     const job = new Job(randomUUID(), details, Date.now());
     this.queue.expectRoom();
@@ -179,11 +188,6 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     if (job !== undefined) return job.watch();
     const state = this.store.find(id);
     return state === undefined ? EMPTY : of({ state });
-  }
-
-  /** Jobs that wait before this one; undefined where it does not wait. */
-  position(id: string): number | undefined {
-    return this.queue.position(id);
   }
 
   /** Where a job is in line, and when it will be done as far as that is known. */
@@ -285,9 +289,8 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       this.logger.log(`Going on with ${unfinished.length} jobs of before the restart`);
   }
 
-  /** @returns ids of the assets that a workflow names, each once @throws ComfyError `missing_asset` */
-  private expectAssets(workflow: Workflow): string[] {
-    const references = assetReferences(workflow);
+  /** @throws ComfyError `missing_asset` */
+  private expectAssets(references: readonly AssetReference[]): void {
     for (const { id, node, input } of references) {
       if (id !== undefined && this.assets.find(id) !== undefined) continue;
       throw new ComfyError(
@@ -295,7 +298,6 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
         `workflow.${node}.inputs.${input}: there is no asset ${JSON.stringify(id?.slice(0, 64) ?? null)}. Upload it first.`,
       );
     }
-    return [...new Set(references.flatMap(({ id }) => id ?? []))];
   }
 
   private end(jobs: readonly Job[]): void {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { defer, finalize, type Observable, ReplaySubject, share, type Subscription } from 'rxjs';
+import { finalize, type Observable, ReplaySubject, share, type Subscription } from 'rxjs';
 import { ComfyService } from '../comfy/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import { FanOut } from './fan-out.js';
@@ -25,18 +25,6 @@ export class JobFeed {
   }
 
   /**
-   * The newest snapshot first, then whenever something changed. Completes after the final one, or without it where the job
-   * is not known or the engine lets go of it. Subscribing counts as watching: a caller who hangs up does not cancel the job.
-   */
-  follow(id: string): Observable<JobSnapshot> {
-    return defer(() => {
-      const shared = this.jobs.get(id) ?? this.open(id);
-      this.jobs.set(id, shared);
-      return shared;
-    });
-  }
-
-  /**
    * Brings what happens to a job to a sink, at the sink's pace.
    * @returns closed once the end was told; unsubscribe when the sink goes away
    * @throws ProblemException `not_found` · `too_many_streams`
@@ -47,7 +35,7 @@ export class JobFeed {
       throw new ProblemException('too_many_streams', 'Too many watch jobs of this server. Try again later.');
     }
     this.watching += 1;
-    const subscription = pump(this.follow(id), sink, { fanOut: this.fanOut, changes: this.changes });
+    const subscription = pump(this.snapshotsOf(id), sink, { fanOut: this.fanOut, changes: this.changes });
     subscription.add(() => {
       this.watching -= 1;
     });
@@ -57,6 +45,16 @@ export class JobFeed {
   /** Watchers now, 0 to `MAX_WATCHERS`. */
   get watchers(): number {
     return this.watching;
+  }
+
+  /**
+   * The newest snapshot first, then whenever something changed. Completes after the final one, or without it where the engine
+   * lets go of the job. Subscribing counts as watching: a caller who hangs up does not cancel the job.
+   */
+  private snapshotsOf(id: string): Observable<JobSnapshot> {
+    const shared = this.jobs.get(id) ?? this.open(id);
+    this.jobs.set(id, shared);
+    return shared;
   }
 
   private open(id: string): Observable<JobSnapshot> {

@@ -49,8 +49,8 @@ export function toPending(
     status: state.status as PendingReplyDto['status'],
     progress: state.progress?.value ?? 0,
     ...(position === undefined ? {} : { position }),
-    ...(startsInMs === undefined ? {} : { starts_in_ms: Math.round(startsInMs) }),
-    ...(endsInMs === undefined ? {} : { ends_in_ms: Math.round(endsInMs) }),
+    ...(startsInMs === undefined ? {} : { starts_in_ms: startsInMs }),
+    ...(endsInMs === undefined ? {} : { ends_in_ms: endsInMs }),
   };
 }
 

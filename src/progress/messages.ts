@@ -41,8 +41,8 @@ function toStatus({ status, forecast }: JobChange & { type: 'status' }, jobId: s
     job_id: jobId,
     status,
     position: position ?? null,
-    starts_in_ms: startsInMs === undefined ? null : Math.round(startsInMs),
-    ends_in_ms: endsInMs === undefined ? null : Math.round(endsInMs),
+    starts_in_ms: startsInMs ?? null,
+    ends_in_ms: endsInMs ?? null,
   };
   return ['status', payload];
 }

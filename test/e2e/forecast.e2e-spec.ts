@@ -43,7 +43,7 @@ describe('the forecast', () => {
     const ids = Array.from({ length: 6 }, (_, index) => submit(picture(10 + index), 9));
     const [running = '', given = '', ...waiting] = ids;
     await expect.poll(() => startOf(running), SOON).toBe(0);
-    expect(waiting.map((id) => fleet.service.position(id))).toEqual([0, 1, 2, 3]);
+    expect(waiting.map((id) => fleet.service.forecast(id).position)).toEqual([0, 1, 2, 3]);
     const ends = ids.map((id) => endOf(id) ?? Number.NaN);
     expect(ends).toEqual(ends.toSorted((a, b) => a - b));
     for (const [index, end] of ends.entries()) {

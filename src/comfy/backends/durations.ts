@@ -1,3 +1,5 @@
+import { keepNewest } from '../client/index.js';
+
 /** Shapes remembered; the longest without a run is forgotten first. */
 const SHAPES = 2_000;
 
@@ -70,10 +72,7 @@ export class Durations {
     // The Map's order is that of the last run.
     this.shapes.delete(shape);
     this.shapes.set(shape, backends);
-    for (const oldest of this.shapes.keys()) {
-      if (this.shapes.size <= SHAPES) break;
-      this.shapes.delete(oldest);
-    }
+    keepNewest(this.shapes, SHAPES);
     return known;
   }
 }

@@ -1,3 +1,5 @@
+import { keepNewest } from '../client/index.js';
+
 /** Kinds of jobs remembered; the longest unused is forgotten first. */
 const KINDS = 1_000;
 
@@ -36,10 +38,7 @@ export class Experience {
     this.kinds.delete(kind);
     this.kinds.set(kind, { ...known, [field]: before === undefined ? ms : before + NEWEST * (ms - before) });
     if (known.warmMs === undefined || known.coldMs === undefined) this.usualLoadMs = this.knownLoadMs(kind);
-    for (const oldest of this.kinds.keys()) {
-      if (this.kinds.size <= KINDS) break;
-      this.kinds.delete(oldest);
-    }
+    keepNewest(this.kinds, KINDS);
   }
 
   /** Milliseconds that a job with these models takes once they are loaded. */

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { asBackendError, BackendError, type ComfyClient } from '../client/index.js';
+import { asBackendError, BackendError, type ComfyClient, keepNewest } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 
 /** A file that a workflow names. */
@@ -61,11 +61,8 @@ export class InputFolder {
       throw error;
     });
     this.placed.set(name, upload);
-    for (const oldest of this.placed.keys()) {
-      if (this.placed.size <= MAX_KNOWN) break;
-      // It costs an upload that ComfyUI takes for the same file.
-      this.placed.delete(oldest);
-    }
+    // Forgetting one costs an upload that ComfyUI takes for the same file.
+    keepNewest(this.placed, MAX_KNOWN);
     return upload;
   }
 

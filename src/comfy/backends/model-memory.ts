@@ -1,3 +1,5 @@
+import { keepNewest } from '../client/index.js';
+
 /** Names kept for operators. */
 const KEPT = 16;
 
@@ -17,10 +19,7 @@ export class ModelMemory {
       this.recent.delete(model);
       this.recent.set(model, now);
     }
-    for (const oldest of this.recent.keys()) {
-      if (this.recent.size <= KEPT) break;
-      this.recent.delete(oldest);
-    }
+    keepNewest(this.recent, KEPT);
   }
 
   get loaded(): ReadonlySet<string> {

@@ -1,6 +1,7 @@
 export { BackendError, type BackendFault } from './backend.error.js';
 export { asBackendError, type ViewedFile } from './comfy-http.js';
 export { CLIENT_LIMITS, ComfyClient, type ClientLimits } from './comfy-client.js';
+export { keepNewest } from './keep-newest.js';
 export type { FileRef } from './messages.js';
 export type { FileToUpload } from './multipart.js';
 export { notFoundAgainError } from './run.error.js';

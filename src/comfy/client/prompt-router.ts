@@ -1,4 +1,5 @@
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { keepNewest } from './keep-newest.js';
 import type { PromptMessage, SocketMessage } from './messages.js';
 
 const KEPT_PROMPTS = 32;
@@ -81,10 +82,7 @@ export class PromptRouter {
   /** The last messages of a prompt come after its watcher has left; they must not be kept for anybody. */
   private remember(promptId: string): void {
     this.ended.add(promptId);
-    for (const oldest of this.ended) {
-      if (this.ended.size <= ENDED_PROMPTS) break;
-      this.ended.delete(oldest);
-    }
+    keepNewest(this.ended, ENDED_PROMPTS);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { RunProgress } from '../client/index.js';
 
-/** When a job will be done, as far as that is known. Guesses from what was seen before, no promises. */
+/** When a job will be done, as far as that is known, in whole numbers. Guesses from what was seen before, no promises. */
 export interface JobForecast {
   /** Jobs before it in line, from 0; undefined where it does not wait. */
   position: number | undefined;

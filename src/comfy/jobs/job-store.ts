@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { StateDatabase } from '../../state/index.js';
-import { assetsOf, parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
+import { assetIds, assetReferences, parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
 import type { Job } from './job.js';
 import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
 
@@ -136,7 +136,7 @@ export class JobStore {
       const graph = parseJson(workflow) as Workflow;
       return {
         state: readState(state),
-        request: { ...rest, workflow: graph, assets: assetsOf(graph), keysLost: hadKeys },
+        request: { ...rest, workflow: graph, assets: assetIds(assetReferences(graph)), keysLost: hadKeys },
       };
     });
   }

@@ -20,9 +20,9 @@ export function assetReferences(workflow: Workflow): AssetReference[] {
   return found;
 }
 
-/** Ids of the assets that a workflow names, each once. */
-export function assetsOf(workflow: Workflow): string[] {
-  return [...new Set(assetReferences(workflow).flatMap(({ id }) => id ?? []))];
+/** Ids of the assets that are named, each once. */
+export function assetIds(references: readonly AssetReference[]): string[] {
+  return [...new Set(references.flatMap(({ id }) => id ?? []))];
 }
 
 /** The id in a reference; undefined for anything else. Ids that are no text are undefined, too. */

@@ -1,5 +1,5 @@
 export { linkOf, parseWorkflow, type Workflow, type WorkflowNode } from './workflow.js';
-export { type AssetReference, assetReferences, assetsOf, withFileNames } from './asset-reference.js';
+export { assetIds, type AssetReference, assetReferences, withFileNames } from './asset-reference.js';
 export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
 export { inJobFolder, jobFolder } from './job-folder.js';
 export { modelsOf } from './models.js';
