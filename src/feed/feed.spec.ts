@@ -2,7 +2,7 @@ import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ComfyService, JobForecast, JobOutput, JobState, JobUpdate } from '../comfy/index.js';
 import { changesBetween, type JobChange } from './changes.js';
-import { JobFeed } from './job-feed.js';
+import { JobFeed, MAX_WATCHERS } from './job-feed.js';
 import type { JobSnapshot } from './job-snapshot.js';
 import { oncePerChange } from './once-per-change.js';
 import type { Sink } from './pump.js';
@@ -160,6 +160,16 @@ describe('JobFeed', () => {
     expect(watching.every(({ closed }) => closed)).toBe(true);
     expect(feed.watchers).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('takes no more than ten thousand, and says when to try again', () => {
+    const watching = Array.from({ length: MAX_WATCHERS }, () => feed.watch('j', new Reader()));
+    const refusal = { code: 'too_many_streams', extras: { retry_after: 5 } };
+    expect(() => feed.watch('j', new Reader())).toThrow(expect.objectContaining(refusal) as Error);
+    watching.pop()?.unsubscribe();
+    watching.push(feed.watch('j', new Reader()));
+    for (const watch of watching) watch.unsubscribe();
+    expect(feed.watchers).toBe(0);
   });
 
   it('gives a late watcher the newest state, and forgets the job with the last', async () => {

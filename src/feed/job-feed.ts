@@ -32,7 +32,9 @@ export class JobFeed {
   watch(id: string, sink: Sink): Subscription {
     if (this.comfy.find(id) === undefined) throw noSuchJob();
     if (this.watching >= MAX_WATCHERS) {
-      throw new ProblemException('too_many_streams', 'Too many watch jobs of this server. Try again later.');
+      throw new ProblemException('too_many_streams', 'Too many watch jobs of this server. Try again later.', {
+        retry_after: 5,
+      });
     }
     this.watching += 1;
     const subscription = pump(this.snapshotsOf(id), sink, { fanOut: this.fanOut, changes: this.changes });

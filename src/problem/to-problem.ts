@@ -12,7 +12,6 @@ const RETRY_AFTER: Partial<Record<ProblemCode, number>> = {
   no_backend: 15,
   shutting_down: 15,
   state_error: 15,
-  too_many_streams: 5,
   storage_error: 30,
 };
 
@@ -53,7 +52,7 @@ export function toProblem(error: unknown): ProblemException | undefined {
   }
   if (error instanceof AssetError) return new ProblemException(error.code, error.message);
   if (error instanceof StateError) {
-    return new ProblemException('state_error', error.message, { retry_after: 15 });
+    return new ProblemException('state_error', error.message, { retry_after: RETRY_AFTER.state_error });
   }
   if (error instanceof HttpException) {
     const status = error.getStatus();
