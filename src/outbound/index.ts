@@ -1,0 +1,2 @@
+export { type Fetched, type GetOptions, Outbound, type OutboundRules, type PostOptions } from './outbound.js';
+export { OutboundError, type OutboundErrorCode } from './outbound.error.js';

@@ -1,0 +1,53 @@
+import type { Readable } from 'node:stream';
+
+/** Which addresses may be called beyond those of the public internet. */
+export interface OutboundRules {
+  /** Hosts that may be on a private network: names, `*.` before a domain, addresses, and ranges (`10.1.0.0/16`). */
+  allowHosts: readonly string[];
+  /** Every host may be on a private network. */
+  allowPrivate: boolean;
+}
+
+export interface GetOptions {
+  /** Bytes that are taken at most: more break the stream off with `too_large`. */
+  maxBytes: number;
+  /** Milliseconds for all of it, redirects and body included. */
+  timeoutMs: number;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+/** An answer of 200 under way; `body` has to be read to its end, or destroyed. Its errors are OutboundErrors. */
+export interface Fetched {
+  /** Lower-case names; several of one name are joined by commas. */
+  headers: Readonly<Record<string, string>>;
+  /** Bytes announced. */
+  size: number | undefined;
+  body: Readable;
+}
+
+export interface PostOptions {
+  headers: Record<string, string>;
+  body: string;
+  /** Milliseconds for all of it. */
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+/** Calls URLs that callers name, and nothing that they should not reach through us. */
+export abstract class Outbound {
+  /**
+   * What can be told without a question to anybody: scheme, credentials, literal addresses.
+   * @throws OutboundError `not_allowed`
+   */
+  abstract check(url: string): URL;
+
+  /** @throws OutboundError; the signal's reason */
+  abstract get(url: string, options: GetOptions): Promise<Fetched>;
+
+  /**
+   * Redirects are not followed. Resolves once the whole answer is there, whatever its status.
+   * @throws OutboundError `not_allowed` · `unreachable` · `timeout`; the signal's reason
+   */
+  abstract post(url: string, options: PostOptions): Promise<{ status: number }>;
+}
