@@ -69,6 +69,7 @@ export class JobsController {
     'invalid_workflow',
     'workflow_format_ui',
     'missing_asset',
+    'invalid_input',
     'idempotency_key_reuse',
     'queue_full',
     'internal_error',
@@ -83,7 +84,7 @@ export class JobsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<ContractJobDto> {
-    const submission = this.idempotency.submitOnce(key, scope, {
+    const submission = await this.idempotency.submitOnce(key, scope, {
       workflow: body.workflow,
       allOutputs: true,
       priority: body.priority ?? undefined,

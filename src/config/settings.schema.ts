@@ -82,7 +82,13 @@ export const SETTINGS_SCHEMA = z.object({
   OUTPUT_DIR: textOr('Folder of the local copies, served at /output_images', 'a path', 'output_images'),
   MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),
   MIN_FREE_MB: integer('Free disk space below which nothing is stored any more, in MiB', 0, 1_048_576, 64),
-  MAX_UPLOAD_MB: integer('Largest file that callers may upload, in MiB', 1, 102_400, 1_024),
+  MAX_UPLOAD_MB: integer('Largest file that callers may send, or name by URL, in MiB', 1, 102_400, 1_024),
+  FETCH_TIMEOUT_S: integer(
+    'How long fetching a file that a workflow names by URL may take, in seconds',
+    1,
+    86_400,
+    120,
+  ),
   STATE_DIR: text(
     'Folder in which jobs, assets and idempotency keys outlive a restart; in memory only where not set',
     'a path',

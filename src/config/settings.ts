@@ -45,6 +45,8 @@ export interface Settings {
     noBackendAfterMs: number;
     storeRetryMs: number;
     shutdownGraceMs: number;
+    /** How files are fetched that workflows name by URL. */
+    fetch: { maxBytes: number; timeoutMs: number };
   };
   /** What is remembered, and how long. */
   state: {
@@ -119,6 +121,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       noBackendAfterMs: values.NO_BACKEND_S * 1_000,
       storeRetryMs: values.STORE_RETRY_S * 1_000,
       shutdownGraceMs: values.SHUTDOWN_GRACE_S * 1_000,
+      fetch: { maxBytes: values.MAX_UPLOAD_MB * MIB, timeoutMs: values.FETCH_TIMEOUT_S * 1_000 },
     },
     state: { directory: values.STATE_DIR },
     assets: {

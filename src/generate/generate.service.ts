@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer } from 'rxjs';
-import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
+import { ComfyService, type FormFile, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
@@ -25,13 +25,19 @@ export class GenerateService {
   ) {}
 
   /** @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`; StateError */
-  submit(body: GenerateFileDto, caller: string, { key, scope }: IdempotencyKeyOf): Submission {
+  submit(
+    body: GenerateFileDto,
+    caller: string,
+    { key, scope }: IdempotencyKeyOf,
+    files: readonly FormFile[] = [],
+  ): Promise<Submission> {
     return this.idempotency.submitOnce(key, scope, {
       workflow: body.workflow_data,
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
       priority: body.priority ?? undefined,
       caller,
+      files,
     });
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { configure } from 'safe-stable-stringify';
-import { ComfyService, type JobState, type SubmitRequest } from '../comfy/index.js';
+import { ComfyService, type JobState, type SubmitHooks, type SubmitRequest } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
 import { StateDatabase } from '../state/index.js';
 
@@ -43,16 +43,29 @@ export class Idempotency {
    * Submits a workflow, unless the key stands for this very request: then its job is the answer. A key whose job failed for
    * a reason that passes, or is forgotten, is free again.
    * @param key undefined: every request is a job
+   * @param alongside see `ComfyService.submit`
    * @param scope keys of one scope are told apart from those of another: who asks, where that is known
    * @throws ProblemException `idempotency_key_reuse`; what `ComfyService.submit` throws
    */
-  submitOnce(key: string | undefined, scope: string, request: SubmitRequest): Submission {
-    if (key === undefined) return { job: this.comfy.submit(request), replayed: false };
+  async submitOnce(
+    key: string | undefined,
+    scope: string,
+    request: SubmitRequest,
+    alongside?: SubmitHooks['alongside'],
+  ): Promise<Submission> {
+    if (key === undefined) return { job: await this.comfy.submit(request, { alongside }), replayed: false };
     const fingerprint = fingerprintOf(request);
-    const job = this.jobOf(key, scope, fingerprint);
-    if (job !== undefined) return { job, replayed: true };
-    const keep = (id: string) => this.keep(key, scope, fingerprint, id);
-    return { job: this.comfy.submit(request, keep), replayed: false };
+    let earlier: JobState | undefined;
+    // Asked for at the last moment: another request with the key may come while files are taken in.
+    const instead = () => (earlier = this.jobOf(key, scope, fingerprint));
+    const job = await this.comfy.submit(request, {
+      instead,
+      alongside: (id) => {
+        this.keep(key, scope, fingerprint, id);
+        alongside?.(id);
+      },
+    });
+    return { job, replayed: earlier !== undefined };
   }
 
   private jobOf(key: string, scope: string, fingerprint: string): JobState | undefined {
@@ -94,12 +107,22 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf({ workflow, outputNode, allOutputs = false, priority = 0 }: SubmitRequest): string {
+function fingerprintOf({
+  workflow,
+  outputNode,
+  allOutputs = false,
+  priority = 0,
+  files = [],
+}: SubmitRequest): string {
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
     allOutputs,
     priority,
+    // Only where there are some: keys of an earlier version stay what they are.
+    ...(files.length === 0
+      ? {}
+      : { files: files.map(({ node, input, received: { hash } }) => ({ node, input, hash })) }),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')
