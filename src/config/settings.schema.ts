@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseAllowedHosts } from './allowed-hosts.js';
 import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js';
 import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from './fields.js';
 import { parseBackendHeaders } from './backend-headers.js';
@@ -89,6 +90,12 @@ export const SETTINGS_SCHEMA = z.object({
     86_400,
     120,
   ),
+  FETCH_ALLOW_HOSTS: parsed(
+    'Hosts on private networks that callers may make this server call; by default only the public internet',
+    'names, `*.` before a domain, addresses and ranges, separated by commas, e.g. nas.example.lan, 10.1.0.0/16',
+    parseAllowedHosts,
+  ),
+  FETCH_ALLOW_PRIVATE: flag('Callers may make this server call every host on private networks', false),
   STATE_DIR: text(
     'Folder in which jobs, assets and idempotency keys outlive a restart; in memory only where not set',
     'a path',
