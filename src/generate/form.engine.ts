@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { StorageEngine } from 'multer';
+import { from } from 'rxjs';
 import { ProblemException } from '../problem/index.js';
 import type { UploadEngine, UploadedFile } from '../upload/index.js';
 
@@ -20,10 +21,10 @@ export class FormEngine implements StorageEngine {
 
   _handleFile(request: Request, file: Express.Multer.File, done: Done): void {
     if (file.fieldname !== WORKFLOW_FIELD) return this.engine._handleFile(request, file, done);
-    this.readText(file.stream).then(
-      (text) => done(undefined, { text } as Partial<Express.Multer.File>),
-      (error: unknown) => done(error),
-    );
+    from(this.readText(file.stream)).subscribe({
+      next: (text) => done(undefined, { text } as Partial<Express.Multer.File>),
+      error: (error: unknown) => done(error),
+    });
   }
 
   /** Something else in the form was wrong. */

@@ -22,6 +22,8 @@ const NEVER: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'multica
 /** Names that mean this machine or its network wherever they are asked for (RFC 6761, RFC 6762, and the clouds' own). */
 const LOCAL_NAME = /(^|\.)(localhost|local|internal)$/;
 
+const NAT64 = ipaddr.parseCIDR('64:ff9b::/96');
+
 /** Tells which addresses may be called. */
 export class AddressPolicy {
   private readonly names = new Set<string>();
@@ -80,9 +82,7 @@ function meant(ip: Address): Address | undefined {
   const v6 = ip as ipaddr.IPv6;
   if (v6.zoneId) return undefined;
   if (v6.isIPv4MappedAddress()) return v6.toIPv4Address();
-  const { parts } = v6;
-  const prefix = parts.slice(0, 6).join(' ');
-  if (prefix === `${0x64} ${0xff9b} 0 0 0 0`) return ipaddr.fromByteArray(v6.toByteArray().slice(12));
+  if (inRange(v6, NAT64)) return ipaddr.fromByteArray(v6.toByteArray().slice(12));
   return ['rfc6052', 'rfc6145', '6to4', 'teredo'].includes(v6.range()) ? undefined : v6;
 }
 

@@ -26,14 +26,14 @@ export function safeConnector(
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return done(error, '');
       if (!addresses.every(({ address }) => policy.allows(address, hostname))) {
-        return done(hostNotAllowed() as NodeJS.ErrnoException, '');
+        return done(hostNotAllowed(), '');
       }
       const [first] = addresses;
       if (options.all === true) done(null, addresses);
       else done(null, first?.address ?? '', first?.family);
     });
   };
-  const connect = buildConnector({ timeout: CONNECT_MS, lookup: checked } as buildConnector.BuildOptions);
+  const connect = buildConnector({ timeout: CONNECT_MS, lookup: checked });
   return (options, done) => {
     // A literal address is not looked up.
     if (!policy.allowsHost(options.hostname)) return done(hostNotAllowed(), null);

@@ -379,11 +379,13 @@ describe('POST', () => {
   it('sends what it is given, and tells the status, whatever it is', async () => {
     const seen: unknown[] = [];
     const port = await serve((request, response) => {
-      void buffer(request).then((body) => {
-        seen.push([request.method, request.url, request.headers['webhook-id'], body.toString()]);
-        response
-          .writeHead([200, 302, 410, 500][seen.length - 1] ?? 200, { location: '/elsewhere' })
-          .end('ok');
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        seen.push([method, url, headers['webhook-id'], Buffer.concat(chunks).toString()]);
+        const status = [200, 302, 410, 500][seen.length - 1] ?? 200;
+        response.writeHead(status, { location: '/elsewhere' }).end('ok');
       });
     });
     const statuses = [];

@@ -388,7 +388,7 @@ describe('a workflow in a form', () => {
       headers: { 'content-type': 'multipart/form-data; boundary=x' },
       signal: leaving.signal,
       duplex: 'half',
-    } as RequestInit).catch(() => 'gone');
+    }).catch(() => 'gone');
     const pending = async () => (await readdir(join(fleet.gateway.folder, '.tmp'))).length;
     await expect.poll(pending, SOON).toBeGreaterThan(0);
     leaving.abort();

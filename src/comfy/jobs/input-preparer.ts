@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Asset, Assets } from '../../assets/index.js';
+import pLimit from 'p-limit';
 import { type Images, ImageError } from '../../images/index.js';
 import { StorageError } from '../../storage/index.js';
 import type { InputFile } from '../backends/index.js';
@@ -17,6 +18,9 @@ import type { JobQueue } from './job-queue.port.js';
 /** Images of which it is remembered whether they are whole. */
 const MAX_LOOKS = 10_000;
 
+/** Images that wait for a turn, or have one; all others wait here, where nobody is turned away. */
+const LOOKS_AT_ONCE = 4;
+
 /** Milliseconds that it may take to read an image, with the wait for a turn. */
 const LOOK_MS = 120_000;
 
@@ -24,6 +28,7 @@ const LOOK_MS = 120_000;
 export class InputPreparer {
   /** By hash or key in storage, whether an image is whole; what is not stays so. */
   private readonly looks = new Map<string, Promise<void>>();
+  private readonly limit = pLimit(LOOKS_AT_ONCE);
 
   constructor(
     private readonly queue: JobQueue,
@@ -37,16 +42,17 @@ export class InputPreparer {
     const media = job.request?.media ?? [];
     if (media.length === 0) return;
     job.hold();
-    void this.bring(job, media).then(
-      (inputs) => {
-        job.admit(inputs);
-        this.queue.admit(job);
-      },
-      (error: unknown) => {
-        if (job.signal.aborted) return;
-        job.apply({ type: 'failed', at: Date.now(), failure: toFailure(error) });
-      },
-    );
+    void this.work(job, media);
+  }
+
+  private async work(job: Job, media: readonly MediaInput[]): Promise<void> {
+    try {
+      job.admit(await this.bring(job, media));
+      this.queue.admit(job);
+    } catch (error) {
+      // Cancelled or let go: nobody is told of it here.
+      if (!job.signal.aborted) job.apply({ type: 'failed', at: Date.now(), failure: toFailure(error) });
+    }
   }
 
   private async bring(job: Job, media: readonly MediaInput[]): Promise<InputFile[]> {
@@ -122,7 +128,9 @@ export class InputPreparer {
   private look(content: string, open: () => Promise<Readable>): Promise<void> {
     const known = this.looks.get(content);
     if (known !== undefined) return known;
-    const look = this.images.check(open, AbortSignal.timeout(LOOK_MS)).catch((error: unknown) => {
+    const look = this.limit(async () => {
+      await this.images.check(open, AbortSignal.timeout(LOOK_MS));
+    }).catch((error: unknown) => {
       if (!(error instanceof ImageError)) this.looks.delete(content);
       throw error;
     });

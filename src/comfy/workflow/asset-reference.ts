@@ -47,16 +47,13 @@ export function withFileNames(
   urls: readonly UrlInput[] = [],
 ): Workflow {
   if (names.size === 0) return workflow;
-  const placed = Object.fromEntries(
+  const placed: Workflow = Object.fromEntries(
     Object.entries(workflow).map(([id, node]) => {
       const inputs = replaceIn(node.inputs, (asset) => names.get(asset));
       return [id, inputs === node.inputs ? node : { ...node, inputs: inputs as Record<string, unknown> }];
     }),
   );
-  return urls.reduce(
-    (changed, { url, ...at }) => withInput(changed, at, names.get(url) ?? url),
-    placed as Workflow,
-  );
+  return urls.reduce((changed, { url, ...at }) => withInput(changed, at, names.get(url) ?? url), placed);
 }
 
 /** Replaces references, where `nameOf` knows better; what holds none is passed on as it is. Bodies nest 64 levels at most. */

@@ -116,7 +116,7 @@ export const imageNodes: Record<string, NodeClass> = {
   },
   ImageCrop: {
     async run(inputs) {
-      const cropped = pictures(inputs['image']).map((each) => {
+      const cropped = pictures(inputs['image']).map(async (each) => {
         const left = Math.min(number(inputs['x']), each.width - 1);
         const top = Math.min(number(inputs['y']), each.height - 1);
         const width = Math.min(number(inputs['width']), each.width - left);
