@@ -1,6 +1,6 @@
 /**
  * The arrows of the house: a room may import only from the rooms below it, and only through their `index.ts`.
- * Top to bottom: main → app → faces → comfy → assets → storage, state → config. Inside comfy: jobs → backends → client →
+ * Top to bottom: main → app → faces → comfy → assets → storage, state, images → config. Inside comfy: jobs → backends → client →
  * workflow.
  */
 const faces =
@@ -33,6 +33,12 @@ module.exports = {
       to: { path: '^src/(?!state/)' },
     },
     {
+      name: 'images-are-a-leaf',
+      severity: 'error',
+      from: { path: '^src/images/' },
+      to: { path: '^src/(?!images/|config/)' },
+    },
+    {
       name: 'assets-know-nothing-of-jobs',
       severity: 'error',
       from: { path: '^src/assets/' },
@@ -48,7 +54,7 @@ module.exports = {
       name: 'engine-imports-nothing-from-the-faces',
       severity: 'error',
       from: { path: '^src/comfy/' },
-      to: { path: '^src/(?!comfy/|assets/|storage/|state/|config/)' },
+      to: { path: '^src/(?!comfy/|assets/|storage/|state/|images/|config/)' },
     },
     {
       name: 'a-face-talks-to-comfy-service-only',

@@ -10,6 +10,7 @@ import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
 import { GenerateModule } from './generate/index.js';
 import { HealthModule } from './health/index.js';
+import { ImagesModule } from './images/index.js';
 import { ProgressModule } from './progress/index.js';
 import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
@@ -46,6 +47,10 @@ export class AppModule implements BeforeApplicationShutdown {
             ...config.get('storage', { infer: true }),
             publicBaseUrl: config.get('server.baseUrl', { infer: true }),
           }),
+        }),
+        ImagesModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('images', { infer: true }),
         }),
         ComfyModule.forRootAsync({
           inject: [ConfigService],

@@ -83,6 +83,16 @@ export const SETTINGS_SCHEMA = z.object({
   MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),
   MIN_FREE_MB: integer('Free disk space below which nothing is stored any more, in MiB', 0, 1_048_576, 64),
   MAX_UPLOAD_MB: integer('Largest file that callers may upload, in MiB', 1, 102_400, 1_024),
+  IMAGE_MAX_MEGAPIXELS: integer(
+    'Largest image that is taken from callers or converted, in megapixels, all frames counted',
+    1,
+    1_000,
+    100,
+  ),
+  STRIP_METADATA: flag(
+    'Leave the workflow that ComfyUI writes into PNG and WebP out of the stored files',
+    false,
+  ),
   STATE_DIR: text(
     'Folder in which jobs, assets and idempotency keys outlive a restart; in memory only where not set',
     'a path',

@@ -45,7 +45,10 @@ export interface Settings {
     noBackendAfterMs: number;
     storeRetryMs: number;
     shutdownGraceMs: number;
+    /** Stored pictures carry no workflow. */
+    stripMetadata: boolean;
   };
+  images: { maxMegapixels: number };
   /** What is remembered, and how long. */
   state: {
     /** Folder of the database; absent: in memory. */
@@ -119,7 +122,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       noBackendAfterMs: values.NO_BACKEND_S * 1_000,
       storeRetryMs: values.STORE_RETRY_S * 1_000,
       shutdownGraceMs: values.SHUTDOWN_GRACE_S * 1_000,
+      stripMetadata: values.STRIP_METADATA,
     },
+    images: { maxMegapixels: values.IMAGE_MAX_MEGAPIXELS },
     state: { directory: values.STATE_DIR },
     assets: {
       maxUploadBytes: values.MAX_UPLOAD_MB * MIB,

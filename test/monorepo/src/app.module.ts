@@ -4,6 +4,7 @@ import {
   ComfyModule,
   type ComfyOptions,
   FilesModule,
+  ImagesModule,
   parseComfyuiServer,
   StateModule,
   StorageModule,
@@ -31,6 +32,7 @@ export class AppModule {
           }),
         }),
         StateModule.forRoot({}),
+        ImagesModule.forRoot({}),
         AssetsModule.forRoot({}),
         ComfyModule.forRootAsync({
           imports: [config],
