@@ -86,6 +86,7 @@ export class JobsController {
     const submission = this.idempotency.submitOnce(key, scope, {
       workflow: body.workflow,
       allOutputs: true,
+      includeTemp: body.include_temp ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       extraData: keysOf(body),

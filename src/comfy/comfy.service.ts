@@ -66,6 +66,8 @@ export interface SubmitRequest {
   outputNode?: string | number | undefined;
   /** Everything that the workflow makes is wanted, texts as well. @default false */
   allOutputs?: boolean | undefined;
+  /** What a node only showed (`type: temp`) is wanted, too, where something was saved as well. @default false */
+  includeTemp?: boolean | undefined;
   /** −100 to 100; higher goes first. @default 0 */
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
@@ -135,7 +137,14 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    * @param alongside writes down what belongs to the job: both are on record, or neither, whenever the process may die
    */
   submit(request: SubmitRequest, alongside?: (jobId: string) => void): JobState {
-    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
+    const {
+      outputNode: wanted,
+      allOutputs = false,
+      includeTemp,
+      priority = 0,
+      caller = '',
+      extraData,
+    } = request;
     const workflow = parseWorkflow(request.workflow);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
     const references = assetReferences(workflow);
@@ -143,7 +152,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
     const assets = assetIds(references);
-    const details = { workflow, assets, outputNode, allOutputs, priority, caller, extraData };
+    const details = { workflow, assets, outputNode, allOutputs, includeTemp, priority, caller, extraData };
     const job = new Job(randomUUID(), details, Date.now());
     this.queue.expectRoom();
     // On record before anybody works for it, or is told of it.

@@ -94,12 +94,15 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf({ workflow, outputNode, allOutputs = false, priority = 0 }: SubmitRequest): string {
+function fingerprintOf(request: SubmitRequest): string {
+  const { workflow, outputNode, allOutputs = false, priority = 0, includeTemp } = request;
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
     allOutputs,
     priority,
+    // What was added later counts where it is used, so that older fingerprints hold.
+    ...(includeTemp ? { includeTemp } : {}),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')

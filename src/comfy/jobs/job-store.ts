@@ -2,10 +2,14 @@ import { Logger } from '@nestjs/common';
 import type { StateDatabase } from '../../state/index.js';
 import { assetIds, assetReferences, parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
 import type { Job } from './job.js';
-import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
+import type { JobEvent, JobOutput, JobRequest, JobState, JobStatus } from './job.types.js';
+import { outputTypeOf } from './output-type.js';
 
 /** What of a request is written down beside its workflow. */
-interface StoredRequest extends Pick<JobRequest, 'outputNode' | 'allOutputs' | 'priority' | 'caller'> {
+interface StoredRequest extends Pick<
+  JobRequest,
+  'outputNode' | 'allOutputs' | 'includeTemp' | 'priority' | 'caller'
+> {
   /** It came with keys, which are not written down. */
   hadKeys: boolean;
 }
@@ -39,6 +43,9 @@ const KEPT_WORKFLOWS = 32 * 1024 * 1024;
 /** Milliseconds between two tries to write what could not be written. */
 const RETRY_MS = 1_000;
 
+/** Types were not always written down. */
+type WrittenOutput = Omit<JobOutput, 'type'> & Partial<Pick<JobOutput, 'type'>>;
+
 interface Row {
   number: number;
   state: string;
@@ -62,10 +69,11 @@ export class JobStore {
   add(job: Job, alongside?: (jobId: string) => void): void {
     const { request, state } = job;
     if (request === undefined) return;
-    const { outputNode, allOutputs, priority, caller, workflow, extraData, keysLost } = request;
+    const { outputNode, allOutputs, includeTemp, priority, caller, workflow, extraData, keysLost } = request;
     const stored: StoredRequest = {
       outputNode,
       allOutputs,
+      includeTemp,
       priority,
       caller,
       hadKeys: keysLost === true || extraData !== undefined,
@@ -236,11 +244,12 @@ function writeState({ progress: _progress, preview: _preview, ...state }: JobSta
 }
 
 function readState(text: string): JobState {
-  const state = JSON.parse(text) as JobState;
+  const state = JSON.parse(text) as Omit<JobState, 'outputs'> & { outputs: WrittenOutput[] };
   return {
     ...state,
     outputs: state.outputs.map((output) => ({
       ...output,
+      type: output.type ?? outputTypeOf(output),
       expiresAt: output.expiresAt === null ? null : new Date(output.expiresAt),
     })),
   };
