@@ -87,6 +87,7 @@ export class JobsController {
     const submission = await this.idempotency.submitOnce(key, scope, {
       workflow: body.workflow,
       allOutputs: true,
+      includeTemp: body.include_temp ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       extraData: keysOf(body),
