@@ -50,6 +50,9 @@ export const wrong: ProblemCode = 'oops';
 `;
 
 const JOB: ProblemCode[] = [
+  'missing_asset',
+  'invalid_input',
+  'input_unavailable',
   'invalid_workflow',
   'no_output',
   'internal_error',
@@ -67,11 +70,11 @@ const JOB: ProblemCode[] = [
 const CALL: ProblemCode[] = [
   ...JOB,
   'invalid_request',
+  'origin_not_allowed',
   'payload_too_large',
   'unsupported_media_type',
   'workflow_format_ui',
   'output_node_not_found',
-  'missing_asset',
   'idempotency_key_reuse',
   'queue_full',
   'cancelled',
@@ -85,6 +88,8 @@ const CODES: Record<string, ProblemCode[]> = {
   getResult: [...JOB, 'invalid_request', 'not_found', 'cancelled', 'state_error'],
   postJobs: [
     'invalid_request',
+    'origin_not_allowed',
+    'invalid_input',
     'payload_too_large',
     'unsupported_media_type',
     'invalid_workflow',
@@ -101,9 +106,10 @@ const CODES: Record<string, ProblemCode[]> = {
   getJob: ASK,
   getJobWorkflow: ASK,
   getJobEvents: [...ASK, 'too_many_streams'],
-  cancelJob: ASK,
+  cancelJob: [...ASK, 'origin_not_allowed'],
   postAssets: [
     'invalid_request',
+    'origin_not_allowed',
     'hash_mismatch',
     'payload_too_large',
     'unsupported_media_type',
@@ -112,11 +118,11 @@ const CODES: Record<string, ProblemCode[]> = {
     'state_error',
     'storage_full',
   ],
-  assetFromHash: ['invalid_request', 'blob_not_found', 'internal_error', 'state_error'],
+  assetFromHash: ['invalid_request', 'origin_not_allowed', 'blob_not_found', 'internal_error', 'state_error'],
   headAssetByHash: [],
   getAsset: ASK,
   getAssetContent: [...ASK, 'range_not_satisfiable', 'storage_error'],
-  deleteAsset: [...ASK, 'asset_in_use'],
+  deleteAsset: [...ASK, 'origin_not_allowed', 'asset_in_use'],
   getContractHealth: [],
   getFile: [
     'invalid_request',
@@ -128,8 +134,8 @@ const CODES: Record<string, ProblemCode[]> = {
     'storage_error',
   ],
   listBackends: ['unauthorized'],
-  drainBackend: ['unauthorized', 'not_found'],
-  undrainBackend: ['unauthorized', 'not_found'],
+  drainBackend: ['unauthorized', 'origin_not_allowed', 'not_found'],
+  undrainBackend: ['unauthorized', 'origin_not_allowed', 'not_found'],
   getLiveness: [],
   getReadiness: [],
 };
