@@ -4,9 +4,9 @@
  * workflow.
  */
 const faces =
-  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery';
+  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|admin|webhooks';
 
-const shared = 'problem|request|feed|idempotency|delivery';
+const shared = 'problem|request|feed|idempotency|delivery|admin|webhooks';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

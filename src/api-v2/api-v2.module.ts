@@ -9,7 +9,7 @@ import { ContractHealthController } from './health.controller.js';
 import { JobsController } from './jobs.controller.js';
 import { UploadEngine } from './upload.engine.js';
 
-/** Comfy API v2. Needs `ComfyService`, `Assets`, `Storage` and `StateDatabase` in reach. */
+/** Comfy API v2. Needs `ComfyService`, `Assets`, `Storage`, `StateDatabase` and `Webhooks` in reach. */
 @Module({
   imports: [FeedModule, IdempotencyModule],
   controllers: [JobsController, EventsController, AssetsController, ContractHealthController],

@@ -43,6 +43,7 @@ import {
   tellApplied,
 } from '../request/index.js';
 import { openFile, Storage } from '../storage/index.js';
+import { TellsWebhook } from '../webhooks/index.js';
 import {
   GenerateDto,
   GenerateFileDto,
@@ -143,7 +144,9 @@ const CALL_PROBLEMS = [
   'output_node_not_found',
   'missing_asset',
   'idempotency_key_reuse',
+  'webhooks_off',
   'queue_full',
+  'webhooks_full',
   'cancelled',
   'state_error',
   'wait_timeout',
@@ -184,6 +187,7 @@ export class GenerateController {
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
   @ApiHeader(PREFER_HEADER)
+  @TellsWebhook()
   @ApiResponse(PENDING_CALL)
   @ApiProblems(...CALL_PROBLEMS)
   async generate(
@@ -222,6 +226,7 @@ export class GenerateController {
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
   @ApiHeader(PREFER_HEADER)
+  @TellsWebhook()
   @ApiResponse(PENDING_CALL)
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
@@ -293,7 +298,8 @@ export class GenerateController {
   private answer(state: JobState, { file, index }: Wanted, response: Response) {
     if (!isFinal(state)) return this.pend(state, { file, index }, response);
     const success = expectSuccess(state);
-    return file ? this.sendFile(success, index, response) : toReply(success, index ?? 0);
+    if (file) return this.sendFile(success, index, response);
+    return { ...toReply(success, index ?? 0), ...this.generateService.webhookOf(state.id) };
   }
 
   private pend(state: JobState, { file, index }: Wanted, response: Response): PendingReplyDto {
@@ -304,7 +310,10 @@ export class GenerateController {
     });
     response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
     response.setHeader('Location', query.size === 0 ? url : `${url}?${query.toString()}`);
-    return toPending(state, this.generateService.forecast(state.id), url);
+    return {
+      ...toPending(state, this.generateService.forecast(state.id), url),
+      ...this.generateService.webhookOf(state.id),
+    };
   }
 
   /** Streams the file; from its local copy as a rule, which every storage keeps. */

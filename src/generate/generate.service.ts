@@ -4,6 +4,7 @@ import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
+import { type JobWebhookDto, Webhooks } from '../webhooks/index.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
 
@@ -21,18 +22,23 @@ export class GenerateService {
   constructor(
     private readonly comfy: ComfyService,
     private readonly idempotency: Idempotency,
+    private readonly webhooks: Webhooks,
     @Inject(GENERATE_OPTIONS) private readonly options: GenerateOptions,
   ) {}
 
-  /** @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`; StateError */
+  /**
+   * @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`, and of `Webhooks.attach`;
+   * StateError
+   */
   submit(body: GenerateFileDto, caller: string, { key, scope }: IdempotencyKeyOf): Submission {
-    return this.idempotency.submitOnce(key, scope, {
+    const job = {
       workflow: body.workflow_data,
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
       priority: body.priority ?? undefined,
       caller,
-    });
+    };
+    return this.idempotency.submitOnce(key, scope, job, this.webhooks.attach(body));
   }
 
   /**
@@ -92,6 +98,12 @@ export class GenerateService {
   /** Where a job is in line, and when it will be done. */
   forecast(id: string): JobForecast {
     return this.comfy.forecast(id);
+  }
+
+  /** Who is told of a job, for its replies; empty where nobody is. */
+  webhookOf(id: string): { webhook?: JobWebhookDto } {
+    const webhook = this.webhooks.viewOf(id);
+    return webhook === undefined ? {} : { webhook };
   }
 
   /** Where a job can be asked for. */

@@ -23,6 +23,14 @@ export interface Submission {
   replayed: boolean;
 }
 
+/** What a request wants beside its job. */
+export interface Attachment {
+  /** Belongs to what the key stands for; any JSON. */
+  decisive: unknown;
+  /** Writes it down, together with a job that is made. */
+  write(jobId: string): void;
+}
+
 interface KeyRow {
   fingerprint: string;
   job: string;
@@ -44,14 +52,24 @@ export class Idempotency {
    * a reason that passes, or is forgotten, is free again.
    * @param key undefined: every request is a job
    * @param scope keys of one scope are told apart from those of another: who asks, where that is known
+   * @param attachment left as it is where the job is there already
    * @throws ProblemException `idempotency_key_reuse`; what `ComfyService.submit` throws
    */
-  submitOnce(key: string | undefined, scope: string, request: SubmitRequest): Submission {
-    if (key === undefined) return { job: this.comfy.submit(request), replayed: false };
-    const fingerprint = fingerprintOf(request);
+  submitOnce(
+    key: string | undefined,
+    scope: string,
+    request: SubmitRequest,
+    attachment?: Attachment,
+  ): Submission {
+    const attach = (id: string) => attachment?.write(id);
+    if (key === undefined) return { job: this.comfy.submit(request, attach), replayed: false };
+    const fingerprint = fingerprintOf(request, attachment);
     const job = this.jobOf(key, scope, fingerprint);
     if (job !== undefined) return { job, replayed: true };
-    const keep = (id: string) => this.keep(key, scope, fingerprint, id);
+    const keep = (id: string) => {
+      this.keep(key, scope, fingerprint, id);
+      attach(id);
+    };
     return { job: this.comfy.submit(request, keep), replayed: false };
   }
 
@@ -94,12 +112,17 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf({ workflow, outputNode, allOutputs = false, priority = 0 }: SubmitRequest): string {
+function fingerprintOf(
+  { workflow, outputNode, allOutputs = false, priority = 0 }: SubmitRequest,
+  attachment: Attachment | undefined,
+): string {
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
     allOutputs,
     priority,
+    // Absent where there is none: keys of requests without stand for what they stood for.
+    ...(attachment === undefined ? {} : { attachment: attachment.decisive }),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')

@@ -1,5 +1,6 @@
 export { Caller, CALLER_HEADER, callerId } from './caller.decorator.js';
 export { useCors } from './cors.js';
+export { readCursor, writeCursor } from './cursor.js';
 export { HangUp } from './hang-up.decorator.js';
 export { useJsonBody } from './json-body.js';
 export { originOf } from './origin.js';
