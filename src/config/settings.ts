@@ -62,8 +62,9 @@ export interface Settings {
   webhooks: {
     /** Each signs, the newest first; absent: there are no webhooks. */
     secrets: string[] | undefined;
-    /** Milliseconds from each try at a delivery to the next; one dead letter follows the last. Absent: over a day. */
+    /** For tests: milliseconds from each try at a delivery to the next, and for each. */
     scheduleMs?: readonly number[];
+    tryMs?: number;
   };
   storage: {
     directory: string;

@@ -7,7 +7,7 @@ import type { Delivery, WebhookStore } from './webhook-store.js';
 export const COURIER_LIMITS: SlotLimits = { total: 16, perHost: 4 };
 
 /** Milliseconds for one try, its answer included. */
-const TRY_MS = 15_000;
+export const TRY_MS = 15_000;
 
 /** The receiver wants no more of it (RFC 9110, 15.5.11). */
 const GONE = 410;
@@ -21,6 +21,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface CourierOptions {
   /** Milliseconds from each try to the next. @default SCHEDULE_MS */
   schedule?: readonly number[] | undefined;
+  /** Milliseconds for one try. @default TRY_MS */
+  tryMs?: number | undefined;
   limits?: SlotLimits;
   /** Jobs whose earlier messages are on their way still: nothing of theirs is sent. */
   busyJobs?: () => readonly string[];
@@ -108,7 +110,7 @@ export class Courier {
   private async attempt(delivery: Delivery, signal: AbortSignal): Promise<boolean | undefined> {
     let answer: Answer;
     try {
-      answer = await this.poster.post(delivery, TRY_MS, signal);
+      answer = await this.poster.post(delivery, this.options.tryMs ?? TRY_MS, signal);
     } catch {
       return undefined;
     }

@@ -5,6 +5,8 @@ export interface WebhooksOptions {
   secrets?: readonly string[] | undefined;
   /** Milliseconds from each try at a delivery to the next; a dead letter after the last. @default SCHEDULE_MS, over a day */
   scheduleMs?: readonly number[] | undefined;
+  /** Milliseconds for one try, the whole answer included. @default 15000 */
+  tryMs?: number | undefined;
   /** Put before links to this server; they are relative without it. */
   baseUrl?: string | undefined;
   /** Milliseconds that settled deliveries are kept, where the state has a folder; absent: for ever. */

@@ -62,12 +62,13 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
     @Inject(WEBHOOKS_OPTIONS) private readonly options: WebhooksOptions,
   ) {
     this.store = new WebhookStore(database);
-    const { secrets = [], scheduleMs } = options;
+    const { secrets = [], scheduleMs, tryMs } = options;
     if (secrets.length === 0) return;
     const poster = new Poster(outbound, new Signer(secrets));
     const progress = new ProgressCourier(poster, (job, tally) => this.keepProgress(job, tally));
     const courier = new Courier(this.store, poster, {
       schedule: scheduleMs,
+      tryMs,
       busyJobs: () => progress.busyJobs,
     });
     this.sending = { courier, progress };
