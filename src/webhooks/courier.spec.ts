@@ -23,6 +23,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   await Promise.all(couriers.map((courier) => courier.stop(0)));
   database.close();
@@ -180,6 +181,29 @@ describe('Courier', () => {
     const stopped = courier.stop(10_000);
     receivers.calls[0]?.answer(200);
     await stopped;
+    expect(statusOf('a')).toBe('delivered');
+  });
+
+  it('misses nothing that becomes due while it looks', async () => {
+    write('a');
+    const { due } = stateOf('a') ?? {};
+    vi.useFakeTimers({ toFake: ['Date'], now: (due ?? 0) - 1 });
+    const nextDue = store.nextDue.bind(store);
+    vi.spyOn(store, 'nextDue').mockImplementationOnce((now, except) => {
+      const found = nextDue(now, except);
+      vi.setSystemTime(due ?? 0);
+      return found;
+    });
+    receivers.rule = () => 200;
+    start();
+    await expect.poll(() => statusOf('a')).toBe('delivered');
+  });
+
+  it('sends what is due before it stops', async () => {
+    const courier = start();
+    receivers.rule = () => 200;
+    write('a');
+    await courier.stop(10_000);
     expect(statusOf('a')).toBe('delivered');
   });
 

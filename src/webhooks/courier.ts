@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { pauseAfter } from './back-off.js';
 import { type Answer, isTaken, type Poster } from './poster.js';
@@ -55,8 +56,9 @@ export class Courier {
     if (this.open) this.turn ??= setImmediate(() => this.sendDue());
   }
 
-  /** Takes up nothing new; what is under way has so many milliseconds to end, and is then left for the next process. */
+  /** What is due and under way has so many milliseconds to end, and is then left for the next process. */
   async stop(graceMs: number): Promise<void> {
+    if (this.open && graceMs > 0) this.sendDue();
     this.open = false;
     clearTimeout(this.timer);
     clearImmediate(this.turn);
@@ -72,8 +74,10 @@ export class Courier {
     this.turn = undefined;
     clearTimeout(this.timer);
     try {
+      // One moment for both questions, else what becomes due between them is in neither answer.
+      const now = Date.now();
       while (this.slots.free) {
-        const delivery = this.store.nextDue(Date.now(), {
+        const delivery = this.store.nextDue(now, {
           ids: [...this.underWay.keys()],
           jobs: this.options.busyJobs?.() ?? [],
           hosts: this.slots.fullHosts,
@@ -81,7 +85,7 @@ export class Courier {
         if (delivery === undefined) break;
         this.send(delivery);
       }
-      const due = this.store.dueAfter(Date.now());
+      const due = this.store.dueAfter(now);
       if (due !== undefined) this.sleep(due - Date.now());
     } catch (error) {
       this.logger.error(`Deliveries cannot be read: ${(error as Error).message}`);
@@ -117,7 +121,7 @@ export class Courier {
     while (!this.record(delivery, answer)) {
       // It must neither be sent again and again, nor be forgotten that it was.
       if (!this.open) return undefined;
-      await new Promise((resolve) => setTimeout(resolve, STATE_RETRY_MS).unref());
+      await delay(STATE_RETRY_MS);
     }
     return isTaken(answer);
   }

@@ -101,6 +101,9 @@ export class ProgressCourier {
 
   private send(job: string, line: Line): void {
     const body = line.newest?.() ?? '';
+    // To the end of the line: others have their turn before it.
+    this.lines.delete(job);
+    this.lines.set(job, line);
     line.newest = undefined;
     line.sending = new AbortController();
     line.notBefore = Date.now() + this.everyMs;

@@ -30,6 +30,9 @@ export const MAX_OUTSTANDING = { durable: 10_000, inMemory: 2_000 };
 const SWEEP_MS = 600_000;
 const STATE_RETRY_MS = 1_000;
 
+/** Milliseconds that the last calls have, at most where they can be made again, and at least where they cannot. */
+const LAST_CALLS_MS = 2_000;
+
 /** In memory a look is due after so many ends. */
 const SWEEP_AFTER_ENDS = 100;
 
@@ -155,7 +158,16 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
     clearTimeout(this.retry);
     clearInterval(this.sweeping);
     this.sending?.progress.stop();
-    await this.sending?.courier.stop(Math.max(0, (this.stopsAt ?? 0) - Date.now()));
+    await this.sending?.courier.stop(this.graceMs());
+    if (this.database.durable) return;
+    const { outstanding } = this.store;
+    if (outstanding > 0) this.logger.warn(`${outstanding} webhooks are lost: STATE_DIR is not set`);
+  }
+
+  /** Milliseconds for calls under way: where the next process tries them again nobody has to wait for a receiver that hangs. */
+  private graceMs(): number {
+    const left = Math.max(0, (this.stopsAt ?? 0) - Date.now());
+    return this.database.durable ? Math.min(left, LAST_CALLS_MS) : Math.max(left, LAST_CALLS_MS);
   }
 
   /** Goes on with what an earlier process left: jobs may have ended without a word, or go on. */

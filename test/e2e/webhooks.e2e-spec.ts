@@ -310,7 +310,10 @@ describe('dead letters', () => {
       id,
       payload: { type: 'job.succeeded', data: { job_id: job } },
     });
-    const again = await gateway().post(`${base}/${id}/resend`, undefined, { headers: admin });
+    const again = await fetch(`${gateway().url}${base}/${id}/resend`, {
+      method: 'POST',
+      headers: admin,
+    });
     expect(again.status).toBe(202);
     await expect.poll(() => statusOf(job), SOON).toBe('delivered');
     expect(receiver.of(job)).toHaveLength(1);
