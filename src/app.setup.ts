@@ -4,10 +4,11 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { UPLOAD_PATH } from './api-v2/index.js';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/index.js';
+import { GENERATE_PATHS } from './generate/index.js';
 import { serveOpenApi } from './openapi/index.js';
 import { ProblemFilter } from './problem/index.js';
 import { ProgressIoAdapter } from './progress/index.js';
-import { RequestPipe, useCors, useJsonBody } from './request/index.js';
+import { RequestPipe, useCors, useJsonBody, useOriginCheck } from './request/index.js';
 
 const LEVELS: LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
 
@@ -34,13 +35,14 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   app.disable('etag');
   // Before the body is read: a page that may not see the error would not learn that it was too large.
   useCors(app, settings.server.corsOrigins);
-  useJsonBody(app, settings.server.maxBodyBytes, UPLOAD_PATH);
+  const { corsOrigins: origins, baseUrl } = settings.server;
+  useOriginCheck(app, { origins, baseUrl });
+  useJsonBody(app, settings.server.maxBodyBytes, [UPLOAD_PATH, ...GENERATE_PATHS]);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());
   const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_MS;
-  const { corsOrigins: origins, baseUrl } = settings.server;
   app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }));
   serveOpenApi(app);
   for (const warning of settings.warnings) logger.warn(warning, 'Settings');

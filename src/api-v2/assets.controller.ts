@@ -29,15 +29,18 @@ import { deliver } from '../delivery/index.js';
 import { ApiContractErrors, fieldProblem, ProblemException, ProblemFilter } from '../problem/index.js';
 import { originOf } from '../request/index.js';
 import { Storage } from '../storage/index.js';
+import type { UploadedFile } from '../upload/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
 import { AssetFromHashDto, ContractAssetDto, PostAssetsDto } from './assets.dto.js';
 import { FOR_EVER_MS } from './contract-job.js';
-import type { UploadedFile } from './upload.engine.js';
 import { UploadFormInterceptor } from './upload-form.interceptor.js';
 import { labelOf, readUploadFields } from './upload-form.js';
 
 const BYTES = { schema: { type: 'string', format: 'binary' } } as const;
 const ID = { name: 'id', schema: { type: 'string', format: 'uuid' } } as const;
+
+/** Where files are uploaded. */
+export const UPLOAD_PATH = '/api/v2/assets';
 
 /** Seconds that an answer with the bytes may be kept: they never change, but an asset can be removed. */
 const CACHE_S = 3_600;

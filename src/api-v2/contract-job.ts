@@ -1,4 +1,5 @@
 import type { JobForecast, JobOutput, JobState, JobStatus } from '../comfy/index.js';
+import { messageOf } from '../problem/index.js';
 import type { ContractJobDto, ContractOutputDto, ContractProgressDto } from './jobs.dto.js';
 
 export type ContractStatus = ContractJobDto['status'];
@@ -104,12 +105,13 @@ export function toContractOutput(
   };
 }
 
-function toContractError({ code, message, nodeErrors }: NonNullable<JobState['failure']>) {
+function toContractError(failure: NonNullable<JobState['failure']>) {
+  const { code, nodeErrors, at } = failure;
   const [node] = Object.entries(nodeErrors ?? {});
   return {
     code,
-    message,
-    node_id: node?.[0] ?? null,
+    message: messageOf(failure, 'workflow'),
+    node_id: node?.[0] ?? at?.node ?? null,
     class_type: node?.[1].class_type ?? null,
     // It names paths of the backend.
     traceback: null,

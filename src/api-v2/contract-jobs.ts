@@ -19,7 +19,7 @@ export class ContractJobs {
   async verdict(job: JobState): Promise<JobState> {
     const state = await this.firstSign(job);
     if (state.failure?.code === 'invalid_workflow')
-      throw failureToProblem(state.failure, { job_id: state.id });
+      throw failureToProblem(state.failure, { job_id: state.id }, 'workflow');
     return state;
   }
 

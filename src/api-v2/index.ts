@@ -1,2 +1,2 @@
 export { ApiV2Module } from './api-v2.module.js';
-export { UPLOAD_PATH } from './upload.engine.js';
+export { UPLOAD_PATH } from './assets.controller.js';

@@ -72,6 +72,7 @@ export class JobsController {
     'invalid_workflow',
     'workflow_format_ui',
     'missing_asset',
+    'invalid_input',
     'idempotency_key_reuse',
     'webhooks_off',
     'queue_full',
@@ -95,7 +96,7 @@ export class JobsController {
       caller,
       extraData: keysOf(body),
     };
-    const submission = this.idempotency.submitOnce(key, scope, job, this.webhooks.attach(body));
+    const submission = await this.idempotency.submitOnce(key, scope, job, this.webhooks.attach(body));
     tellReplay(submission, response);
     const reply = this.show(await this.jobs.verdict(submission.job), request);
     response.setHeader('Location', reply.urls.self);

@@ -6,10 +6,8 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { FileInterceptor } from '@nestjs/platform-express';
-import type { Request } from 'express';
 import type { Observable } from 'rxjs';
-import { ProblemException } from '../problem/index.js';
-import { UploadEngine } from './upload.engine.js';
+import { readForm, UploadEngine } from '../upload/index.js';
 
 /** Of a form: one file, and a few short fields. */
 const LIMITS = { files: 1, fields: 32, parts: 33, fieldSize: 4_096, fieldNameSize: 100, headerPairs: 32 };
@@ -27,16 +25,7 @@ export class UploadFormInterceptor implements NestInterceptor {
     this.inner = new Inner();
   }
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    try {
-      return await this.inner.intercept(context, next);
-    } catch (error) {
-      const request = context.switchToHttp().getRequest<Request>();
-      // multer's words for it do not tell it from a mistake of ours.
-      if (request.destroyed && !request.complete) {
-        throw new ProblemException('cancelled', 'The caller hung up.');
-      }
-      throw error;
-    }
+  intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    return readForm(this.inner, context, next);
   }
 }

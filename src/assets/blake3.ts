@@ -21,6 +21,11 @@ export class HashingStream extends Transform {
     return new HashingStream(hasher, maxBytes);
   }
 
+  /** How many have passed. */
+  get bytes(): number {
+    return this.size;
+  }
+
   /** `blake3:<hex>` of what has passed; once, at the end. */
   digest(): string {
     return `blake3:${this.hasher.digest()}`;

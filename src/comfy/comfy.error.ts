@@ -4,6 +4,8 @@ export type ComfyErrorCode =
   | 'workflow_format_ui'
   | 'output_node_not_found'
   | 'missing_asset'
+  | 'invalid_input'
+  | 'input_unavailable'
   | 'no_output'
   | 'queue_full'
   | 'node_execution_error'
@@ -38,9 +40,17 @@ export interface NodeError {
 /** Errors by node id. */
 export type NodeErrors = Record<string, { class_type: string; errors: NodeError[] }>;
 
+/** One input of one node. */
+export interface NodeInput {
+  node: string;
+  input: string;
+}
+
 export interface ComfyErrorContext {
   /** Errors by node, for `invalid_workflow`, `node_execution_error` and `out_of_memory`. */
   nodeErrors?: NodeErrors;
+  /** The input it is about; the message is then the rest of a sentence, or one of its own. */
+  at?: NodeInput;
   reason?: ComfyErrorReason;
   cause?: unknown;
 }
@@ -49,6 +59,7 @@ export interface ComfyErrorContext {
 export class ComfyError extends Error {
   override readonly name = 'ComfyError';
   readonly nodeErrors: NodeErrors | undefined;
+  readonly at: NodeInput | undefined;
   readonly reason: ComfyErrorReason | undefined;
 
   constructor(
@@ -59,6 +70,7 @@ export class ComfyError extends Error {
   ) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
     this.nodeErrors = context.nodeErrors;
+    this.at = context.at;
     this.reason = context.reason;
   }
 }

@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { BackendAddress } from '../config/index.js';
 import type { CircuitRules, RunDeadlines } from './backends/index.js';
 import type { ClientLimits } from './client/index.js';
+import type { FetchLimits } from './inputs/index.js';
 
 /** What the engine needs to know. */
 export interface ComfyOptions {
@@ -31,6 +32,8 @@ export interface ComfyOptions {
   shutdownGraceMs?: number;
   /** Milliseconds that ended jobs are remembered, with their files, where `StateModule` has a folder. @default for ever */
   retentionMs?: number | undefined;
+  /** How files are fetched that workflows name by URL. @default FETCH_LIMITS */
+  fetch?: FetchLimits;
   /** An API-format workflow that a backend has to run before it gets jobs. */
   warmUpWorkflow?: unknown;
   /** Time limits towards ComfyUI. @default CLIENT_LIMITS */

@@ -1,14 +1,18 @@
 import { Module } from '@nestjs/common';
 import { Assets } from '../assets/index.js';
+import { Images } from '../images/index.js';
+import { Outbound } from '../outbound/index.js';
 import { StateDatabase } from '../state/index.js';
 import { Storage } from '../storage/index.js';
 import { BackendPool, RUN_DEADLINES } from './backends/index.js';
 import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
 import { ComfyService } from './comfy.service.js';
+import { FETCH_LIMITS, FetchedFiles, InputIntake, MediaFinder } from './inputs/index.js';
 import {
   Dispatcher,
   Forecaster,
+  InputPreparer,
   InProcessQueue,
   JobQueue,
   JobRetention,
@@ -18,8 +22,8 @@ import {
 import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
 
 /**
- * The engine: `ComfyModule.forRoot(options)` or `forRootAsync({ useFactory, inject })`. Needs `Storage`, `StateDatabase` and
- * `Assets` in reach, which `StorageModule`, `StateModule` and `AssetsModule` provide.
+ * The engine: `ComfyModule.forRoot(options)` or `forRootAsync({ useFactory, inject })`. Needs `Storage`, `StateDatabase`, `Assets`,
+ * `Outbound` and `Images` in reach, which `StorageModule`, `StateModule`, `AssetsModule`, `OutboundModule` and `ImagesModule` provide.
  */
 @Module({
   providers: [
@@ -80,6 +84,24 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
       provide: Forecaster,
       inject: [JobQueue, BackendPool],
       useFactory: (queue: JobQueue, pool: BackendPool) => new Forecaster(queue, pool),
+    },
+    {
+      provide: InputIntake,
+      inject: [BackendPool, Assets, Outbound],
+      useFactory: (pool: BackendPool, assets: Assets, outbound: Outbound) =>
+        new InputIntake(new MediaFinder(pool), assets, outbound),
+    },
+    {
+      provide: FetchedFiles,
+      inject: [Outbound, COMFY_OPTIONS],
+      useFactory: (outbound: Outbound, { fetch = FETCH_LIMITS }: ComfyOptions) =>
+        new FetchedFiles(outbound, fetch),
+    },
+    {
+      provide: InputPreparer,
+      inject: [JobQueue, FetchedFiles, Assets, Images],
+      useFactory: (queue: JobQueue, fetched: FetchedFiles, assets: Assets, images: Images) =>
+        new InputPreparer(queue, fetched, assets, images),
     },
   ],
   exports: [ComfyService],

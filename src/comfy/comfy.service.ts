@@ -35,9 +35,11 @@ import {
 } from './backends/index.js';
 import { ComfyError } from './comfy.error.js';
 import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
+import { FetchedFiles, type FormFile, InputIntake, type TakenIn } from './inputs/index.js';
 import {
   Dispatcher,
   Forecaster,
+  InputPreparer,
   Job,
   type JobFilter,
   type JobForecast,
@@ -51,7 +53,6 @@ import {
   toFailure,
 } from './jobs/index.js';
 import {
-  assetIds,
   type AssetReference,
   assetReferences,
   findOutputNode,
@@ -70,8 +71,18 @@ export interface SubmitRequest {
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
   caller?: string | undefined;
+  /** Files beside the workflow, each for one of its inputs. */
+  files?: readonly FormFile[] | undefined;
   /** Passed on in the prompt's `extra_data`: keys of partner nodes. Never written down. */
   extraData?: Record<string, string> | undefined;
+}
+
+/** What else happens when a job is made; both without a pause before or after. */
+export interface SubmitHooks {
+  /** Is there a job already that the request is for? Then none is made. */
+  instead?: () => JobState | undefined;
+  /** Writes down what belongs to the job: both are on record, or neither, whenever the process may die. */
+  alongside?: ((jobId: string) => void) | undefined;
 }
 
 /** How a backend is, for readiness and operators. Times are milliseconds since the epoch. */
@@ -110,6 +121,9 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly pool: BackendPool,
     private readonly dispatcher: Dispatcher,
     private readonly forecaster: Forecaster,
+    private readonly intake: InputIntake,
+    private readonly preparer: InputPreparer,
+    private readonly fetched: FetchedFiles,
     @Inject(COMFY_OPTIONS) private readonly options: ComfyOptions,
   ) {}
 
@@ -129,28 +143,27 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /**
-   * Makes a job of a workflow and puts it in line.
-   * @throws ComfyError `invalid_workflow` · `workflow_format_ui` · `output_node_not_found` · `missing_asset` · `queue_full` ·
-   * `no_backend` · `shutting_down`; StateError
-   * @param alongside writes down what belongs to the job: both are on record, or neither, whenever the process may die
+   * Makes a job of a workflow and puts it in line, once the files that came with it are taken in. Nothing stays where that fails.
+   * @throws ComfyError `invalid_workflow` · `workflow_format_ui` · `output_node_not_found` · `missing_asset` · `invalid_input` ·
+   * `queue_full` · `no_backend` · `shutting_down`; StorageError; StateError
    */
-  submit(request: SubmitRequest, alongside?: (jobId: string) => void): JobState {
-    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
-    const workflow = parseWorkflow(request.workflow);
-    const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
-    const references = assetReferences(workflow);
-    this.expectAssets(references);
-    if (this.stopping) throw shuttingDown();
-    if (this.dispatcher.hopeless) throw noBackend();
-    const assets = assetIds(references);
-    const details = { workflow, assets, outputNode, allOutputs, priority, caller, extraData };
-    const job = new Job(randomUUID(), details, Date.now());
-    this.queue.expectRoom();
-    // On record before anybody works for it, or is told of it.
-    this.store.add(job, alongside);
-    this.queue.add(job);
-    this.submissions.next(job.state);
-    return job.state;
+  async submit(request: SubmitRequest, { instead, alongside }: SubmitHooks = {}): Promise<JobState> {
+    let dismiss = () => this.intake.dismiss(request.files);
+    try {
+      let job = instead?.();
+      if (job === undefined) {
+        const taken = await this.takeIn(request);
+        ({ dismiss } = taken);
+        // From here on nothing else happens until the job is on record.
+        job = instead?.();
+        if (job === undefined) return this.accept(request, taken, alongside);
+      }
+      await dismiss();
+      return job;
+    } catch (error) {
+      await dismiss();
+      throw error;
+    }
   }
 
   /** Every job as it is accepted, whichever face it came through; `watch` it from there. */
@@ -273,7 +286,43 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       for (const job of this.queue.unfinished()) job.release();
     } else this.end(this.queue.unfinished());
     this.store.flush();
-    await Promise.all([this.retention.stop(), this.pool.close()]);
+    await Promise.all([this.retention.stop(), this.pool.close(), this.fetched.close()]);
+  }
+
+  /** What is wrong without a look at any file is told first. */
+  private takeIn({ workflow: given, files, outputNode }: SubmitRequest): Promise<TakenIn> {
+    const workflow = parseWorkflow(given);
+    if (outputNode !== undefined) findOutputNode(workflow, outputNode);
+    this.expectAssets(assetReferences(workflow));
+    this.expectRoom();
+    return this.intake.takeIn(workflow, files);
+  }
+
+  private accept(
+    request: SubmitRequest,
+    { workflow, media }: TakenIn,
+    alongside: SubmitHooks['alongside'],
+  ): JobState {
+    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
+    // Taking in files may have taken a while.
+    this.expectAssets(assetReferences(workflow));
+    this.expectRoom();
+    const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
+    const details = { workflow, media, outputNode, allOutputs, priority, caller, extraData };
+    const job = new Job(randomUUID(), details, Date.now());
+    // On record before anybody works for it, or is told of it.
+    this.store.add(job, alongside);
+    this.preparer.prepare(job);
+    this.queue.add(job);
+    this.submissions.next(job.state);
+    return job.state;
+  }
+
+  /** @throws ComfyError `shutting_down` · `no_backend` · `queue_full` */
+  private expectRoom(): void {
+    if (this.stopping) throw shuttingDown();
+    if (this.dispatcher.hopeless) throw noBackend();
+    this.queue.expectRoom();
   }
 
   /** Goes on with what an earlier process left. */
@@ -283,6 +332,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       // Files that it had kept already go when it does; it will keep them again.
       const job = new Job(state.id, request, state.times.created, { ...state, outputs: [] });
       this.store.follow(job);
+      this.preparer.prepare(job);
       this.dispatcher.restore(job);
     }
     if (unfinished.length > 0)
@@ -293,10 +343,10 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   private expectAssets(references: readonly AssetReference[]): void {
     for (const { id, node, input } of references) {
       if (id !== undefined && this.assets.find(id) !== undefined) continue;
-      throw new ComfyError(
-        'missing_asset',
-        `workflow.${node}.inputs.${input}: there is no asset ${JSON.stringify(id?.slice(0, 64) ?? null)}. Upload it first.`,
-      );
+      const what = JSON.stringify(id?.slice(0, 64) ?? null);
+      throw new ComfyError('missing_asset', `There is no asset ${what}. Upload it first.`, {
+        at: { node, input },
+      });
     }
   }
 

@@ -10,7 +10,8 @@ export {
 export { ComfyError, type ComfyErrorCode, type NodeError, type NodeErrors } from './comfy.error.js';
 export { ComfyModule } from './comfy.module.js';
 export type { ComfyOptions } from './comfy.module-definition.js';
-export { type BackendStatus, ComfyService, type SubmitRequest } from './comfy.service.js';
+export { type BackendStatus, ComfyService, type SubmitHooks, type SubmitRequest } from './comfy.service.js';
+export { FETCH_LIMITS, type FetchLimits, type FormFile } from './inputs/index.js';
 export {
   isFinal,
   type JobEvent,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseAllowedHosts } from './allowed-hosts.js';
 import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js';
 import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from './fields.js';
 import { parseBackendHeaders } from './backend-headers.js';
@@ -89,7 +90,19 @@ export const SETTINGS_SCHEMA = z.object({
   OUTPUT_DIR: textOr('Folder of the local copies, served at /output_images', 'a path', 'output_images'),
   MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),
   MIN_FREE_MB: integer('Free disk space below which nothing is stored any more, in MiB', 0, 1_048_576, 64),
-  MAX_UPLOAD_MB: integer('Largest file that callers may upload, in MiB', 1, 102_400, 1_024),
+  MAX_UPLOAD_MB: integer('Largest file that callers may send, or name by URL, in MiB', 1, 102_400, 1_024),
+  FETCH_TIMEOUT_S: integer(
+    'How long fetching a file that a workflow names by URL may take, in seconds',
+    1,
+    86_400,
+    120,
+  ),
+  FETCH_ALLOW_HOSTS: parsed(
+    'Hosts on private networks that callers may make this server call; by default only the public internet',
+    'names, `*.` before a domain, addresses and ranges, separated by commas, e.g. nas.example.lan, 10.1.0.0/16',
+    parseAllowedHosts,
+  ),
+  FETCH_ALLOW_PRIVATE: flag('Callers may make this server call every host on private networks', false),
   STATE_DIR: text(
     'Folder in which jobs, assets and idempotency keys outlive a restart; in memory only where not set',
     'a path',

@@ -11,6 +11,7 @@ import {
   Req,
   Res,
   StreamableFile,
+  UseInterceptors,
 } from '@nestjs/common';
 import {
   ApiBody,
@@ -53,9 +54,11 @@ import {
   ResultQueryDto,
   WORKFLOW_EXAMPLE,
 } from './generate.dto.js';
+import { FilesOfForm, FormFiles } from './form-files.js';
 import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
 import { GenerateService, type Patience } from './generate.service.js';
 import { wantsFile } from './wants-file.js';
+import { WorkflowFormInterceptor } from './workflow-form.interceptor.js';
 
 const FILE_CONTENT = { schema: { type: 'string', format: 'binary' } } as const;
 const FILE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4', 'application/octet-stream'];
@@ -107,6 +110,9 @@ const PENDING = {
 } as const;
 const PENDING_CALL = { ...PENDING, headers: { ...PENDING.headers, ...REPLAYED } } as const;
 
+/** Where workflows are run; they may come as forms. */
+export const GENERATE_PATHS = ['/api/generate', '/api/generate_file'];
+
 /** What a caller wants to see of the result. */
 interface Wanted {
   file: boolean;
@@ -122,6 +128,9 @@ const CALL_EXAMPLES = {
 /** How a job can fail, whenever it is asked for. */
 const JOB_PROBLEMS = [
   'invalid_workflow',
+  'missing_asset',
+  'invalid_input',
+  'input_unavailable',
   'no_output',
   'internal_error',
   'node_execution_error',
@@ -138,11 +147,11 @@ const JOB_PROBLEMS = [
 
 const CALL_PROBLEMS = [
   'invalid_request',
+  'origin_not_allowed',
   'payload_too_large',
   'unsupported_media_type',
   'workflow_format_ui',
   'output_node_not_found',
-  'missing_asset',
   'idempotency_key_reuse',
   'webhooks_off',
   'queue_full',
@@ -165,6 +174,7 @@ export class GenerateController {
 
   @Post('generate')
   @HttpCode(HttpStatus.OK)
+  @UseInterceptors(WorkflowFormInterceptor)
   @ApiOperation({
     summary: 'Run a workflow, answer with the URL of its picture',
     description:
@@ -196,10 +206,11 @@ export class GenerateController {
     @IdempotencyKey() key: IdempotencyKeyOf,
     @Prefer() preferences: Preferences,
     @HangUp() hangUp: Observable<void>,
+    @FilesOfForm() files: FormFiles | undefined,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
-    const submission = this.generateService.submit(body, caller, key);
+    const submission = await this.generateService.submit(body, caller, key, files);
     const wanted = { index: body.output_index, file: wantsFile(body.response_type, request) };
     return this.waitFor(
       submission,
@@ -211,6 +222,7 @@ export class GenerateController {
 
   @Post('generate_file')
   @HttpCode(HttpStatus.OK)
+  @UseInterceptors(WorkflowFormInterceptor)
   @ApiOperation({
     summary: 'Run a workflow, answer with the file it makes',
     description:
@@ -235,9 +247,10 @@ export class GenerateController {
     @IdempotencyKey() key: IdempotencyKeyOf,
     @Prefer() preferences: Preferences,
     @HangUp() hangUp: Observable<void>,
+    @FilesOfForm() files: FormFiles | undefined,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
-    const submission = this.generateService.submit(body, caller, key);
+    const submission = await this.generateService.submit(body, caller, key, files);
     const wanted = { index: body.output_index, file: true };
     return this.waitFor(
       submission,

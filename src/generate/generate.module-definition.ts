@@ -3,6 +3,8 @@ import { ConfigurableModuleBuilder } from '@nestjs/common';
 export interface GenerateOptions {
   /** Milliseconds that a call waits for its result before it answers `wait_timeout`. */
   waitLimitMs: number;
+  /** Largest workflow in a form, in bytes. @default 32 MiB */
+  maxBodyBytes?: number | undefined;
   /** Where callers reach this server, without a trailing slash; absent: relative URLs. */
   baseUrl?: string | undefined;
 }

@@ -5,6 +5,7 @@ import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempote
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
 import { type JobWebhookDto, Webhooks } from '../webhooks/index.js';
+import type { FormFiles } from './form-files.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
 
@@ -30,15 +31,23 @@ export class GenerateService {
    * @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`, and of `Webhooks.attach`;
    * StateError
    */
-  submit(body: GenerateFileDto, caller: string, { key, scope }: IdempotencyKeyOf): Submission {
+  async submit(
+    body: GenerateFileDto,
+    caller: string,
+    { key, scope }: IdempotencyKeyOf,
+    form: FormFiles | undefined,
+  ): Promise<Submission> {
+    // Before anybody takes the files, which go where this throws.
+    const attachment = this.webhooks.attach(body);
     const job = {
       workflow: body.workflow_data,
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
       priority: body.priority ?? undefined,
       caller,
+      files: form?.take() ?? [],
     };
-    return this.idempotency.submitOnce(key, scope, job, this.webhooks.attach(body));
+    return this.idempotency.submitOnce(key, scope, job, attachment);
   }
 
   /**

@@ -1,2 +1,3 @@
+export { GENERATE_PATHS } from './generate.controller.js';
 export { GenerateModule } from './generate.module.js';
 export type { GenerateOptions } from './generate.module-definition.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ComfyService, JobFailure, JobState, SubmitRequest } from '../comfy/index.js';
+import type { ComfyService, JobFailure, JobState, SubmitHooks, SubmitRequest } from '../comfy/index.js';
 import { StateDatabase } from '../state/index.js';
 import { Idempotency } from './idempotency.js';
 
@@ -14,7 +14,9 @@ let idempotency: Idempotency;
 
 /** The engine, as far as it matters here. */
 const comfy = {
-  submit: (_: SubmitRequest, alongside?: (id: string) => void) => {
+  submit: (_: SubmitRequest, { instead, alongside }: SubmitHooks = {}) => {
+    const other = instead?.();
+    if (other !== undefined) return other;
     if (refused !== undefined) throw refused;
     const job: JobState = {
       id: `job-${jobs.size}`,
@@ -52,18 +54,19 @@ function fail(id: string, retryable: boolean): void {
 }
 
 describe('Idempotency', () => {
-  it('makes a job of every request without a key', () => {
-    expect([submit(undefined).job.id, submit(undefined).job.id]).toEqual(['job-0', 'job-1']);
+  it('makes a job of every request without a key', async () => {
+    const made = [await submit(undefined), await submit(undefined)];
+    expect(made.map(({ job }) => job.id)).toEqual(['job-0', 'job-1']);
   });
 
-  it('makes one job of all requests with a key', () => {
-    expect(submit('k')).toMatchObject({ job: { id: 'job-0' }, replayed: false });
-    expect(submit('k')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
+  it('makes one job of all requests with a key', async () => {
+    expect(await submit('k')).toMatchObject({ job: { id: 'job-0' }, replayed: false });
+    expect(await submit('k')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
     // The order of members says nothing in JSON.
     const turned = { '1': { inputs: { text: 'x', seed: 18446744073709551615n }, class_type: 'A' } };
-    expect(submit('k', { workflow: turned, priority: 0 })).toMatchObject({ replayed: true });
-    expect(submit('other').replayed).toBe(false);
-    expect(submit('k', {}, 'tenant').replayed).toBe(false);
+    expect(await submit('k', { workflow: turned, priority: 0 })).toMatchObject({ replayed: true });
+    expect((await submit('other')).replayed).toBe(false);
+    expect((await submit('k', {}, 'tenant')).replayed).toBe(false);
   });
 
   it.each<[string, Partial<SubmitRequest>]>([
@@ -74,83 +77,85 @@ describe('Idempotency', () => {
     ['a node', { outputNode: 1 }],
     ['a priority', { priority: 1 }],
     ['what is wanted', { allOutputs: true }],
-  ])('refuses a key that stands for another request: %s', (_, other) => {
-    submit('k');
-    expect(() => submit('k', other)).toThrow(
+  ])('refuses a key that stands for another request: %s', async (_, other) => {
+    await submit('k');
+    await expect(submit('k', other)).rejects.toThrow(
       expect.objectContaining({ code: 'idempotency_key_reuse' }) as Error,
     );
   });
 
-  it('does not care how a node is written, nor for API keys, which it does not keep', () => {
-    submit('k', { outputNode: 1, extraData: { api_key_comfy_org: 'secret' } });
-    expect(submit('k', { outputNode: '1' }).replayed).toBe(true);
+  it('does not care how a node is written, nor for API keys, which it does not keep', async () => {
+    await submit('k', { outputNode: 1, extraData: { api_key_comfy_org: 'secret' } });
+    expect((await submit('k', { outputNode: '1' })).replayed).toBe(true);
     expect(JSON.stringify(database.all('SELECT * FROM idempotency_keys'))).not.toContain('secret');
   });
 
-  it('frees a key whose job failed for a reason that passes, or is forgotten', () => {
-    submit('k');
+  it('frees a key whose job failed for a reason that passes, or is forgotten', async () => {
+    await submit('k');
     fail('job-0', false);
-    expect(submit('k').replayed).toBe(true);
+    expect((await submit('k')).replayed).toBe(true);
     fail('job-0', true);
-    expect(submit('k')).toMatchObject({ job: { id: 'job-1' }, replayed: false });
+    expect(await submit('k')).toMatchObject({ job: { id: 'job-1' }, replayed: false });
     jobs.delete('job-1');
-    expect(submit('k').replayed).toBe(false);
+    expect((await submit('k')).replayed).toBe(false);
   });
 
-  it('keeps no key of a request that was refused', () => {
+  it('keeps no key of a request that was refused', async () => {
     refused = new Error('full');
-    expect(() => submit('k')).toThrow('full');
+    await expect(submit('k')).rejects.toThrow('full');
     refused = undefined;
-    expect(submit('k', { priority: 5 }).replayed).toBe(false);
+    expect((await submit('k', { priority: 5 })).replayed).toBe(false);
   });
 
   it.each([
     { where: 'in memory the newest', durable: false, oldest: undefined },
     { where: 'on a disk all of a day', durable: true, oldest: { key: '1' } },
-  ])('remembers $where', ({ durable, oldest }) => {
+  ])('remembers $where', async ({ durable, oldest }) => {
     Object.defineProperty(database, 'durable', { value: durable });
     database.run(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
        INSERT INTO idempotency_keys SELECT 'old', i, '', '', ? + i FROM n`,
       Date.now() - HOUR_MS,
     );
-    for (let index = 0; index < 1_000; index += 1) submit(`new ${index}`);
+    for (let index = 0; index < 1_000; index += 1) await submit(`new ${index}`);
     expect(database.get("SELECT key FROM idempotency_keys WHERE scope = 'old' AND key = '1'")).toEqual(
       oldest,
     );
-    expect(submit('new 0')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
+    expect(await submit('new 0')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
   });
 
-  it('does not name the job of a key that somebody else may have chosen', () => {
-    submit('k');
-    expect(() => submit('k', { priority: 1 })).toThrow(expect.objectContaining({ extras: {} }) as Error);
+  it('does not name the job of a key that somebody else may have chosen', async () => {
+    await submit('k');
+    await expect(submit('k', { priority: 1 })).rejects.toThrow(
+      expect.objectContaining({ extras: {} }) as Error,
+    );
   });
 
-  it('forgets a key after a day', () => {
-    submit('k');
+  it('forgets a key after a day', async () => {
+    await submit('k');
     vi.advanceTimersByTime(23.9 * HOUR_MS);
-    expect(submit('k').replayed).toBe(true);
+    expect((await submit('k')).replayed).toBe(true);
     vi.advanceTimersByTime(0.2 * HOUR_MS);
-    expect(submit('k').replayed).toBe(false);
-    submit('another');
+    expect((await submit('k')).replayed).toBe(false);
+    await submit('another');
     expect(database.get('SELECT count(*) AS n FROM idempotency_keys')).toEqual({ n: 2 });
   });
 
-  it('attaches what belongs to a job once, and to no other request', () => {
+  it('attaches what belongs to a job once, and to no other request', async () => {
     const written: string[] = [];
     const attachment = (url: string) => ({ decisive: { url }, write: (id: string) => void written.push(id) });
     const call = (key: string | undefined, url: string) =>
       idempotency.submitOnce(key, '', { workflow }, attachment(url));
-    expect(call('k', 'a')).toMatchObject({ job: { id: 'job-0' }, replayed: false });
-    expect(call('k', 'a')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
-    expect(() => call('k', 'b')).toThrow(/another request/);
-    expect(() => submit('k')).toThrow(/another request/);
-    call(undefined, 'a');
+    expect(await call('k', 'a')).toMatchObject({ job: { id: 'job-0' }, replayed: false });
+    expect(await call('k', 'a')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
+    await expect(call('k', 'b')).rejects.toThrow(/another request/);
+    await expect(submit('k')).rejects.toThrow(/another request/);
+    await call(undefined, 'a');
     expect(written).toEqual(['job-0', 'job-1']);
   });
 
-  it('takes what it took before there was anything to attach', () => {
-    submit('k');
+  it('takes what it took before there was anything to attach', async () => {
+    await submit('k');
     const text =
       '{"allOutputs":false,"outputNode":null,"priority":0,' +
       '"workflow":{"1":{"class_type":"A","inputs":{"seed":18446744073709551615,"text":"x"}}}}';

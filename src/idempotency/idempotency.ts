@@ -55,22 +55,28 @@ export class Idempotency {
    * @param attachment left as it is where the job is there already
    * @throws ProblemException `idempotency_key_reuse`; what `ComfyService.submit` throws
    */
-  submitOnce(
+  async submitOnce(
     key: string | undefined,
     scope: string,
     request: SubmitRequest,
     attachment?: Attachment,
-  ): Submission {
+  ): Promise<Submission> {
     const attach = (id: string) => attachment?.write(id);
-    if (key === undefined) return { job: this.comfy.submit(request, attach), replayed: false };
+    if (key === undefined) {
+      return { job: await this.comfy.submit(request, { alongside: attach }), replayed: false };
+    }
     const fingerprint = fingerprintOf(request, attachment);
-    const job = this.jobOf(key, scope, fingerprint);
-    if (job !== undefined) return { job, replayed: true };
-    const keep = (id: string) => {
-      this.keep(key, scope, fingerprint, id);
-      attach(id);
-    };
-    return { job: this.comfy.submit(request, keep), replayed: false };
+    let earlier: JobState | undefined;
+    // Asked for at the last moment: another request with the key may come while files are taken in.
+    const instead = () => (earlier = this.jobOf(key, scope, fingerprint));
+    const job = await this.comfy.submit(request, {
+      instead,
+      alongside: (id) => {
+        this.keep(key, scope, fingerprint, id);
+        attach(id);
+      },
+    });
+    return { job, replayed: earlier !== undefined };
   }
 
   private jobOf(key: string, scope: string, fingerprint: string): JobState | undefined {
@@ -113,7 +119,7 @@ export class Idempotency {
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
 function fingerprintOf(
-  { workflow, outputNode, allOutputs = false, priority = 0 }: SubmitRequest,
+  { workflow, outputNode, allOutputs = false, priority = 0, files = [] }: SubmitRequest,
   attachment: Attachment | undefined,
 ): string {
   const decisive = {
@@ -121,7 +127,10 @@ function fingerprintOf(
     outputNode: outputNode === undefined ? null : String(outputNode),
     allOutputs,
     priority,
-    // Absent where there is none: keys of requests without stand for what they stood for.
+    // Only where there are some: keys of an earlier version stay what they are.
+    ...(files.length === 0
+      ? {}
+      : { files: files.map(({ node, input, received: { hash } }) => ({ node, input, hash })) }),
     ...(attachment === undefined ? {} : { attachment: attachment.decisive }),
   };
   return createHash('sha256')

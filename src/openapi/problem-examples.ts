@@ -13,6 +13,9 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
     errors: [{ field: 'output_node_id', message: 'must be the id of a node: a string or a whole number' }],
   },
   unauthorized: { detail: 'Send the token of ADMIN_TOKEN: Authorization: Bearer …' },
+  origin_not_allowed: {
+    detail: 'Pages of this origin may not call this server. Its operator can allow them (CORS_ORIGINS).',
+  },
   link_invalid: { detail: 'This link was not made here, or was changed on its way.' },
   not_found: { detail: 'There is nothing at this address. The addresses are listed at /docs.' },
   blob_not_found: { detail: 'No file with this hash is known here. Upload it with POST /api/v2/assets.' },
@@ -57,7 +60,27 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   },
   missing_asset: {
     detail:
-      'workflow.10.inputs.image: there is no asset 0a1b2c3d-0000-4000-8000-000000000000. Upload it first.',
+      'workflow_data.10.inputs.image: There is no asset "0a1b2c3d-0000-4000-8000-000000000000". Upload it first.',
+    errors: [
+      {
+        field: 'workflow_data.10.inputs.image',
+        message: 'There is no asset "0a1b2c3d-0000-4000-8000-000000000000". Upload it first.',
+      },
+    ],
+  },
+  invalid_input: {
+    detail: 'workflow_data.10.inputs.image: must be an image, and its bytes are application/pdf.',
+    errors: [
+      {
+        field: 'workflow_data.10.inputs.image',
+        message: 'must be an image, and its bytes are application/pdf.',
+      },
+    ],
+  },
+  input_unavailable: {
+    detail: 'workflow_data.10.inputs.image: The URL was answered with 404.',
+    job_id: JOB_ID,
+    errors: [{ field: 'workflow_data.10.inputs.image', message: 'The URL was answered with 404.' }],
   },
   idempotency_key_reuse: {
     detail: 'This Idempotency-Key was used for another request. Send a new key, or the same request.',

@@ -1,2 +1,3 @@
 export { type Fetched, type GetOptions, Outbound, type OutboundRules, type PostOptions } from './outbound.js';
+export { OutboundModule } from './outbound.module.js';
 export { OutboundError, type OutboundErrorCode } from './outbound.error.js';

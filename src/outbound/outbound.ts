@@ -13,8 +13,7 @@ export interface GetOptions {
   maxBytes: number;
   /** Milliseconds for all of it, redirects and body included. */
   timeoutMs: number;
-  headers?: Record<string, string>;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** An answer of 200 under way; `body` has to be read to its end, or destroyed. Its errors are OutboundErrors. */
@@ -31,7 +30,7 @@ export interface PostOptions {
   body: string;
   /** Milliseconds for all of it. */
   timeoutMs: number;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Calls URLs that callers name, and nothing that they should not reach through us. */
@@ -50,4 +49,7 @@ export abstract class Outbound {
    * @throws OutboundError `not_allowed` · `unreachable` · `timeout`; the signal's reason
    */
   abstract post(url: string, options: PostOptions): Promise<{ status: number }>;
+
+  /** Ends what is under way. */
+  abstract close(): Promise<void>;
 }

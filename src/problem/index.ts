@@ -5,4 +5,4 @@ export { FieldErrorDto, NodeErrorDto, NodeErrorsDto, ProblemDto } from './proble
 export { type FieldError, ProblemException, type ProblemExtras } from './problem.exception.js';
 export { ProblemFilter } from './problem.filter.js';
 export { PROBLEMS, type ProblemCode } from './problem.table.js';
-export { failureToProblem } from './to-problem.js';
+export { failureToProblem, messageOf } from './to-problem.js';

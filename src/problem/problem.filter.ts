@@ -14,7 +14,9 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
-    const problem = toProblem(error) ?? this.unexpected(error, request);
+    const contract = isContractPath(request.path);
+    const problem =
+      toProblem(error, contract ? 'workflow' : 'workflow_data') ?? this.unexpected(error, request);
     if (response.headersSent) {
       // Too late for words. A clean end would pass off a part for the whole.
       response.destroy();
@@ -25,7 +27,7 @@ export class ProblemFilter implements ExceptionFilter {
       response.removeHeader(name);
     }
     if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
-    if (isContractPath(request.path)) {
+    if (contract) {
       const { status, body } = toEnvelope(problem, problem.getStatus());
       response.status(status).type('application/json').send(JSON.stringify(body));
       return;

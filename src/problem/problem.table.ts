@@ -5,6 +5,7 @@
 export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   unauthorized: { status: 401, title: 'A token is needed' },
+  origin_not_allowed: { status: 403, title: 'Pages of this origin may not call' },
   link_invalid: { status: 403, title: 'This link is not valid' },
   not_found: { status: 404, title: 'There is nothing here' },
   blob_not_found: { status: 404, title: 'No file with this hash is known' },
@@ -24,6 +25,8 @@ export const PROBLEMS = {
   output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
   no_output: { status: 422, title: 'The output node produced no file' },
   missing_asset: { status: 422, title: 'An asset that the workflow names is not there' },
+  invalid_input: { status: 422, title: 'A file for the workflow cannot be used' },
+  input_unavailable: { status: 422, title: 'A file for the workflow could not be fetched' },
   idempotency_key_reuse: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   webhooks_off: { status: 422, title: 'Webhooks are not set up here' },
   queue_full: { status: 429, title: 'The waiting line is full' },

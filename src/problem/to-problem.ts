@@ -15,6 +15,9 @@ const RETRY_AFTER: Partial<Record<ProblemCode, number>> = {
   storage_error: 30,
 };
 
+/** The field of a request that holds the workflow. */
+export type WorkflowField = 'workflow_data' | 'workflow';
+
 const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   400: 'invalid_request',
   404: 'not_found',
@@ -23,16 +26,21 @@ const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   415: 'unsupported_media_type',
 };
 
-/** The problem of a job that failed. */
-export function failureToProblem(failure: JobFailure, extras: ProblemExtras = {}): ProblemException {
+/** The problem of a job that failed. @param root what the face calls the workflow in its requests */
+export function failureToProblem(
+  failure: JobFailure,
+  extras: ProblemExtras = {},
+  root: WorkflowField = 'workflow_data',
+): ProblemException {
   const code: ProblemCode = failure.code === 'file_not_found' ? 'not_found' : failure.code;
   const comesBack = code === 'storage_error' && failure.retryable;
   const waits = code !== 'storage_error' || comesBack;
   return new ProblemException(
     code,
-    failure.message,
+    messageOf(failure, root),
     {
       ...extras,
+      ...errorsOf(failure, root),
       ...(failure.nodeErrors === undefined ? {} : { node_errors: failure.nodeErrors }),
       ...(waits && RETRY_AFTER[code] !== undefined ? { retry_after: RETRY_AFTER[code] } : {}),
     },
@@ -40,12 +48,26 @@ export function failureToProblem(failure: JobFailure, extras: ProblemExtras = {}
   );
 }
 
+/** What was wrong, and where in the request. */
+export function messageOf({ message, at }: JobFailure, root: WorkflowField = 'workflow_data'): string {
+  return at === undefined ? message : `${fieldOf(at, root)}: ${message}`;
+}
+
+function errorsOf({ message, at }: JobFailure, root: WorkflowField): Pick<ProblemExtras, 'errors'> {
+  return at === undefined ? {} : { errors: [{ field: fieldOf(at, root), message }] };
+}
+
+function fieldOf({ node, input }: NonNullable<JobFailure['at']>, root: WorkflowField): string {
+  return `${root}.${node}.inputs.${input}`;
+}
+
 /** Whatever was thrown, as a problem; undefined for what nobody expected. */
-export function toProblem(error: unknown): ProblemException | undefined {
+export function toProblem(error: unknown, root?: WorkflowField): ProblemException | undefined {
   if (error instanceof ProblemException) return error;
   if (error instanceof ComfyError) {
-    const { code, message, nodeErrors } = error;
-    return failureToProblem({ code, message, retryable: false, ...(nodeErrors ? { nodeErrors } : {}) });
+    const { code, message, nodeErrors, at } = error;
+    const where = { ...(nodeErrors ? { nodeErrors } : {}), ...(at ? { at } : {}) };
+    return failureToProblem({ code, message, retryable: false, ...where }, {}, root);
   }
   if (error instanceof StorageError) {
     return failureToProblem({ code: error.code, message: error.message, retryable: error.retryable });

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { Namespace, type Server, type ServerOptions } from 'socket.io';
-import { isAllowedOrigin, type OriginRules } from './allowed-origins.js';
+import { isAllowedOrigin, type OriginRules } from '../request/index.js';
 
 /** Milliseconds that clients have to take their last messages, and then to answer our goodbye. */
 const LAST_WORDS_MS = 1_000;

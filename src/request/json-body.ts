@@ -9,13 +9,13 @@ const MAX_DEPTH = 64;
 /**
  * Reads JSON bodies of at most `maxBytes` without rounding long integers (see `parseJson`). Anything else with a body
  * is `unsupported_media_type`.
- * @param forms path whose handler reads multipart forms by itself
+ * @param forms paths whose handlers read multipart forms by themselves
  */
-export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms: string): void {
+export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms: readonly string[]): void {
   app.useBodyParser('text', { type: ['application/json', 'application/*+json'], limit: maxBytes });
   app.use((request: Request, _response: Response, next: NextFunction) => {
-    if (typeof request.body === 'string') request.body = readBody(request.body);
-    else if (hasBody(request) && !(request.path === forms && request.is('multipart/form-data'))) {
+    if (typeof request.body === 'string') request.body = parseBody(request.body);
+    else if (hasBody(request) && !(forms.includes(request.path) && request.is('multipart/form-data'))) {
       throw new ProblemException(
         'unsupported_media_type',
         'Send the body as JSON, with Content-Type: application/json.',
@@ -25,7 +25,8 @@ export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms
   });
 }
 
-function readBody(text: string): unknown {
+/** JSON that came with a request. @throws ProblemException `invalid_request` */
+export function parseBody(text: string): unknown {
   if (text.trim() === '')
     throw new ProblemException('invalid_request', 'The body is empty; send a JSON object.');
   if (isTooDeep(text)) {

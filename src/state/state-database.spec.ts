@@ -99,7 +99,8 @@ async function hold(directory: string): Promise<ChildProcess> {
   await writeFile(
     script,
     `import { DatabaseSync } from ${JSON.stringify(library)};
-     const database = new DatabaseSync(${JSON.stringify(join(directory, 'state.sqlite'))});
+     // Held by more than a name: one that is collected lets go of the file.
+     const database = (globalThis.database = new DatabaseSync(${JSON.stringify(join(directory, 'state.sqlite'))}));
      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;');
      database.exec("INSERT INTO meta VALUES ('x', 'by the other')");
      process.send('open');

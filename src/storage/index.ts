@@ -2,7 +2,7 @@ export { openFile, statFile } from './anywhere.js';
 export { type BucketFiles, hasBucket } from './bucket.port.js';
 export { FileLinks, type LinkQuery, type LinkVerdict } from './links/file-links.js';
 export { etagOf, isKey } from './naming/file-key.js';
-export { contentTypeOf } from './naming/media-type.js';
+export { contentTypeOf, type MediaType, sniffMediaType, SNIFFED_BYTES } from './naming/media-type.js';
 export { FILES_ROUTE, OUTPUT_ROUTE } from './routes.js';
 export { StorageError, type StorageErrorCode, type StorageErrorReason } from './storage.error.js';
 export { StorageModule } from './storage.module.js';

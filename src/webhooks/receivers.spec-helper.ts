@@ -23,6 +23,8 @@ export class Receivers extends Outbound {
     return new URL(url);
   }
 
+  async close(): Promise<void> {}
+
   get(): never {
     throw new Error('nothing is fetched');
   }

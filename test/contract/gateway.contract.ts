@@ -167,7 +167,7 @@ export function describeGateway(name: string, comfyuiUrl: () => string): void {
 
     it('tells progress as it goes', async () => {
       const comfy = gateway.app.get(ComfyService);
-      const { id } = comfy.submit({ workflow: picture(), outputNode: '277' });
+      const { id } = await comfy.submit({ workflow: picture(), outputNode: '277' });
       const updates = await firstValueFrom(comfy.watch(id).pipe(toArray()));
       expect(updates.at(-1)?.state.status).toBe('succeeded');
       const values = updates.flatMap(({ event }) =>

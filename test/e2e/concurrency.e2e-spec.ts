@@ -71,7 +71,9 @@ function mostAtOnce(backend: ComfyStandin): number {
 async function paintAllAtOnce(through: Gateway, colors: readonly number[]): Promise<number[]> {
   const service = through.app.get(ComfyService);
   const free = service.backends.filter(({ usable }) => usable).reduce((sum, { slots }) => sum + slots, 0);
-  const blockers = Array.from({ length: free }, () => service.submit({ workflow: slow({ steps: 1_000 }) }));
+  const blockers = await Promise.all(
+    Array.from({ length: free }, () => service.submit({ workflow: slow({ steps: 1_000 }) })),
+  );
   await expect
     .poll(() => backends.reduce((sum, { queue }) => sum + queue.running.length, 0), SOON)
     .toBeGreaterThan(0);

@@ -8,8 +8,8 @@ const start = async (standin: StandinOptions = {}) => (fleet = await Fleet.start
 afterEach(() => fleet.stop());
 
 /** Puts a job in line without waiting for it. */
-const submit = (workflow: unknown, outputNode: number): string =>
-  fleet.service.submit({ workflow, outputNode }).id;
+const submit = async (workflow: unknown, outputNode: number): Promise<string> =>
+  (await fleet.service.submit({ workflow, outputNode })).id;
 const startOf = (id: string) => fleet.service.forecast(id).startsInMs;
 const endOf = (id: string) => fleet.service.forecast(id).endsInMs;
 
@@ -27,7 +27,7 @@ async function teach(): Promise<void> {
 describe('the forecast', () => {
   it('knows nothing of a workflow that it has not seen', async () => {
     await start({ stepDelayMs: STEP_MS });
-    const [first, second] = [submit(picture(1), 9), submit(picture(2), 9)];
+    const [first, second] = [await submit(picture(1), 9), await submit(picture(2), 9)];
     expect(fleet.service.forecast(second)).toMatchObject({ endsInMs: undefined });
     expect(endOf(first)).toBeUndefined();
     expect(fleet.service.forecast('nobody')).toEqual({
@@ -40,7 +40,7 @@ describe('the forecast', () => {
   it('knows after some runs when each in line begins and ends', async () => {
     await start({ stepDelayMs: STEP_MS });
     await teach();
-    const ids = Array.from({ length: 6 }, (_, index) => submit(picture(10 + index), 9));
+    const ids = await Promise.all(Array.from({ length: 6 }, (_, index) => submit(picture(10 + index), 9)));
     const [running = '', given = '', ...waiting] = ids;
     await expect.poll(() => startOf(running), SOON).toBe(0);
     expect(waiting.map((id) => fleet.service.forecast(id).position)).toEqual([0, 1, 2, 3]);
@@ -63,8 +63,8 @@ describe('the forecast', () => {
   it('says no more behind one that nobody knows, and again once that shows how far it is', async () => {
     await start({ stepDelayMs: STEP_MS });
     await teach();
-    const strange = submit(slow({ steps: 100, delayMs: 60 }), 277);
-    const [given, waiting] = [submit(picture(20), 9), submit(picture(21), 9)];
+    const strange = await submit(slow({ steps: 100, delayMs: 60 }), 277);
+    const [given, waiting] = [await submit(picture(20), 9), await submit(picture(21), 9)];
     await expect.poll(() => fleet.service.backends[0]?.running[0]?.begunAt, SOON).toBeDefined();
     expect(endOf(strange)).toBeUndefined();
     expect(startOf(given)).toBeUndefined();
@@ -80,7 +80,7 @@ describe('the forecast', () => {
   it('tells callers who ask for their job', async () => {
     await start({ stepDelayMs: STEP_MS });
     await teach();
-    const ids = Array.from({ length: 3 }, (_, index) => submit(picture(30 + index), 9));
+    const ids = await Promise.all(Array.from({ length: 3 }, (_, index) => submit(picture(30 + index), 9)));
     await expect.poll(() => startOf(ids[0] ?? ''), SOON).toBe(0);
     const { status, bytes } = await fleet.gateway.fetch(`/api/generate/${ids[2]}`);
     const pending = JSON.parse(bytes.toString()) as Record<string, unknown>;
@@ -88,7 +88,7 @@ describe('the forecast', () => {
     expect(pending).toMatchObject({ status: 'queued', position: 0 });
     expect(pending['starts_in_ms']).toBeGreaterThan(RUN_MS / 2);
     expect(pending['ends_in_ms']).toBeGreaterThan(Number(pending['starts_in_ms']));
-    const unknown = submit(slow({ steps: 2 }), 277);
+    const unknown = await submit(slow({ steps: 2 }), 277);
     const { bytes: reply } = await fleet.gateway.fetch(`/api/generate/${unknown}`);
     expect(JSON.parse(reply.toString())).not.toHaveProperty('ends_in_ms');
   });

@@ -379,7 +379,7 @@ describe.each([
       await open();
       const service = gateway.app.get(GenerateService);
       const body = { workflow_data: slow({ steps: 500 }), output_node_id: 277 };
-      const { job } = service.submit(body, '', { key: undefined, scope: '' });
+      const { job } = await service.submit(body, '', { key: undefined, scope: '' });
       const preferences = { respondAsync: false, waitS: undefined };
       const wait = service.wait(job.id, { preferences, hangUp: of(undefined), abandons: true });
       await expect(wait).rejects.toMatchObject({ code: 'cancelled' });

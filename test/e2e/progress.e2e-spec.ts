@@ -95,7 +95,7 @@ describe('progress over Socket.IO', () => {
     clients.push(made);
     return made;
   }
-  const submit = (workflow: unknown) => service.submit({ workflow, outputNode: 277 }).id;
+  const submit = async (workflow: unknown) => (await service.submit({ workflow, outputNode: 277 })).id;
   const whenEnded = (id: string) => lastValueFrom(service.watch(id));
   const sawProgress = async (watcher: Client) => {
     await expect.poll(() => watcher.of('progress').length, SOON).not.toBe(0);
@@ -103,9 +103,9 @@ describe('progress over Socket.IO', () => {
 
   it.each(['websocket', 'polling'] as const)('tells all of a job, in order, over %s', async (transport) => {
     await open();
-    const blocker = submit(slow({ steps: 10 }));
-    submit(slow({ steps: 1 }));
-    const id = submit(slow({ steps: 60, preview: true }));
+    const blocker = await submit(slow({ steps: 10 }));
+    await submit(slow({ steps: 1 }));
+    const id = await submit(slow({ steps: 60, preview: true }));
     const previews: Uint8Array[] = [];
     const states = service.watch(id).subscribe(({ event }) => {
       if (event?.type === 'preview') previews.push(event.preview.bytes);
@@ -145,7 +145,7 @@ describe('progress over Socket.IO', () => {
 
   it('begins with the snapshot for who comes late, and for who comes after the end', async () => {
     await open();
-    const id = submit(slow({ steps: 60, preview: true }));
+    const id = await submit(slow({ steps: 60, preview: true }));
     const early = client();
     await early.subscribe(id);
     await expect.poll(() => early.of('preview').length, SOON).not.toBe(0);
@@ -167,7 +167,7 @@ describe('progress over Socket.IO', () => {
 
   it('lets a client that lost its connection go on from the newest state', async () => {
     await open();
-    const id = submit(slow({ steps: 80 }));
+    const id = await submit(slow({ steps: 80 }));
     const watcher = client({ reconnectionDelay: 10 });
     watcher.socket.on('connect', () => void watcher.subscribe(id));
     await sawProgress(watcher);
@@ -182,7 +182,7 @@ describe('progress over Socket.IO', () => {
 
   it('tells why a job failed, just before its status', async () => {
     await open();
-    const id = submit(failing('ValueError'));
+    const id = await submit(failing('ValueError'));
     const watcher = client();
     await watcher.subscribe(id);
     await watcher.ended;
@@ -196,7 +196,7 @@ describe('progress over Socket.IO', () => {
 
   it('tells of a job that was cancelled', async () => {
     await open();
-    const id = submit(slow({ steps: 500 }));
+    const id = await submit(slow({ steps: 500 }));
     const watcher = client();
     await watcher.subscribe(id);
     await sawProgress(watcher);
@@ -210,7 +210,7 @@ describe('progress over Socket.IO', () => {
 
   it('stops telling who unsubscribes, and goes on telling others', async () => {
     await open();
-    const id = submit(slow({ steps: 60 }));
+    const id = await submit(slow({ steps: 60 }));
     const [staying, leaving] = [client(), client()];
     await Promise.all([staying.subscribe(id), leaving.subscribe(id)]);
     await sawProgress(leaving);
@@ -223,7 +223,7 @@ describe('progress over Socket.IO', () => {
 
   it('counts as watching: a caller who hangs up cancels nothing then', async () => {
     await open();
-    const id = submit(slow({ steps: 40 }));
+    const id = await submit(slow({ steps: 40 }));
     const watcher = client();
     await watcher.subscribe(id);
     await sawProgress(watcher);
@@ -260,7 +260,7 @@ describe('progress over Socket.IO', () => {
     // Nobody who wants an answer: nobody who gets one.
     watcher.socket.emit('subscribe', { job_id: 7 });
     watcher.socket.emit('something else', 1);
-    const id = submit(picture());
+    const id = await submit(picture());
     expect(await watcher.subscribe(id)).toMatchObject({ ok: true });
     await watcher.ended;
     expect(feed.watchers).toBe(0);
@@ -279,7 +279,7 @@ describe('progress over Socket.IO', () => {
       raw.send(`42/progress,["subscribe","${'x'.repeat(70_000)}"]`);
       await once(raw, 'close');
       const watcher = client();
-      await watcher.subscribe(submit(picture()));
+      await watcher.subscribe(await submit(picture()));
       await watcher.ended;
       expect(watcher.statuses.at(-1)).toBe('succeeded');
     },
@@ -288,7 +288,7 @@ describe('progress over Socket.IO', () => {
   it('refuses the 101st job of a client', async () => {
     await open({ env: { MAX_QUEUE: '200' } });
     const watcher = client();
-    const ids = Array.from({ length: 101 }, () => submit(slow({ steps: 200 })));
+    const ids = await Promise.all(Array.from({ length: 101 }, () => submit(slow({ steps: 200 }))));
     for (const id of ids.slice(0, 100)) expect(await watcher.subscribe(id)).toMatchObject({ ok: true });
     const [first = '', last = ''] = [ids[0], ids[100]];
     expect(await watcher.subscribe(last)).toMatchObject({ ok: false, error: { code: 'too_many_streams' } });
@@ -302,7 +302,7 @@ describe('progress over Socket.IO', () => {
 
   it('shows 250 watchers the end, over one subscription to the engine', async () => {
     await open();
-    const id = submit(slow({ steps: 60, preview: true }));
+    const id = await submit(slow({ steps: 60, preview: true }));
     const watch = vi.spyOn(service, 'watch');
     const many = Array.from({ length: 250 }, () => client());
     await Promise.all(many.map((watcher) => watcher.subscribe(id)));
@@ -318,7 +318,7 @@ describe('progress over Socket.IO', () => {
 
   it('keeps nothing for a client that does not read, and gives it the newest when it does', async () => {
     await open();
-    const running = submit(slow({ steps: 2_000 }));
+    const running = await submit(slow({ steps: 2_000 }));
     await expect.poll(() => service.find(running)?.progress, SOON).toBeDefined();
     const job = gateway.app.get(JobQueue).find(running) ?? expect.fail('the job is not there');
     const connected = once(gateway.app.getHttpServer(), 'connection') as Promise<[net.Socket]>;
@@ -373,7 +373,7 @@ describe('progress over Socket.IO', () => {
   describe('when the service stops', () => {
     it('tells the end of jobs first, and then disconnects', async () => {
       await open({ comfy: { shutdownGraceMs: 50 } });
-      const [running, queued] = [submit(slow({ steps: 1_000 })), submit(slow({ steps: 1_000 }))];
+      const [running, queued] = [await submit(slow({ steps: 1_000 })), await submit(slow({ steps: 1_000 }))];
       const many = Array.from({ length: 20 }, (_, index) =>
         client(index % 2 === 0 ? {} : { transports: ['polling'] }),
       );

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StateDatabase } from '../../src/state/index.js';
 import { ComfyStandin, type StandinOptions } from '../comfyui/index.js';
+import { FileServer } from './support/file-server.js';
 import { Service } from './support/service.js';
 import { slow } from './support/workflows.js';
 
@@ -204,5 +205,35 @@ describe('with STATE_DIR', () => {
 
     service = await start();
     await expect.poll(isBusy, LONG).toBe(false);
+  });
+
+  it('a job whose file is still on its way is not lost: the file is fetched again', async () => {
+    await begin([{}]);
+    await service.stop();
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    const files = await FileServer.start();
+    const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#123456' } })
+      .png()
+      .toBuffer();
+    const url = files.behave('/photo.png', () => undefined);
+    const workflow = {
+      '10': { class_type: 'LoadImage', inputs: { image: url } },
+      '277': { class_type: 'SaveImage', inputs: { images: ['10', 0], filename_prefix: 'restart' } },
+    };
+    void fetch(`${service.url}/api/generate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ workflow_data: workflow, output_node_id: 277 }),
+    }).catch(() => undefined);
+    await expect.poll(() => files.count('/photo.png'), LONG).toBe(1);
+    const [job] = await kill();
+    expect(job?.status).toBe('queued');
+    files.serve('/photo.png', bytes);
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    const [result] = await results([job?.id ?? '']);
+    expect(result?.status).toBe(200);
+    expect(await colorOf(result?.body.url ?? '')).toBe(0x12_34_56);
+    expect([files.count('/photo.png'), submitted()]).toEqual([2, 1]);
+    await files.stop();
   });
 });

@@ -6,7 +6,9 @@ const {
   AssetsModule,
   ComfyModule,
   ComfyService,
+  ImagesModule,
   isFinal,
+  OutboundModule,
   parseComfyuiServer,
   StateModule,
   StorageModule,
@@ -19,6 +21,8 @@ Module({
     StorageModule.forRootAsync({ useFactory: () => ({ directory: process.env.FOLDER, minFreeBytes: 0 }) }),
     StateModule.forRoot({}),
     AssetsModule.forRoot({}),
+    OutboundModule.forRoot({ allowHosts: [], allowPrivate: false }),
+    ImagesModule.forRoot({}),
     ComfyModule.forRoot({ backends: [parseComfyuiServer(process.env.COMFYUI)] }),
   ],
 })(AppModule);
@@ -30,7 +34,7 @@ async function main() {
     1: { class_type: 'EmptyImage', inputs: { width: 64, height: 64, batch_size: 1, color: 255 } },
     277: { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'cjs' } },
   };
-  const { id } = comfy.submit({ workflow, outputNode: 277 });
+  const { id } = await comfy.submit({ workflow, outputNode: 277 });
   const end = await firstValueFrom(
     comfy.watch(id).pipe(
       map(({ state }) => state),

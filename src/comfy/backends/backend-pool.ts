@@ -1,5 +1,6 @@
 import { merge, type Observable } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
+import type { NodeClass } from '../client/index.js';
 import { Backend, type BackendRules } from './backend.js';
 import { Durations } from './durations.js';
 import { Experience } from './experience.js';
@@ -34,6 +35,16 @@ export class BackendPool {
 
   find(name: string): Backend | undefined {
     return this.backends.find((backend) => backend.name === name);
+  }
+
+  /** A node class as the first backend that has it describes it; undefined where none has, or none answers. */
+  async nodeClass(name: string): Promise<NodeClass | undefined> {
+    for (const backend of this.backends) {
+      if (backend.phase === 'unreachable') continue;
+      const found = await backend.nodeClass(name).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   open(): void {

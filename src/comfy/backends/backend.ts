@@ -5,6 +5,7 @@ import {
   ComfyClient,
   type ClientLimits,
   type FileRef,
+  type NodeClass,
   type RunEvent,
   type ViewedFile,
 } from '../client/index.js';
@@ -17,6 +18,7 @@ import type { Durations } from './durations.js';
 import type { Experience } from './experience.js';
 import { InputFolder } from './input-folder.js';
 import { ModelMemory } from './model-memory.js';
+import { NodeClasses } from './node-classes.js';
 import { type BackendRun, startRun } from './start-run.js';
 
 export interface BackendRules {
@@ -56,6 +58,7 @@ export class Backend {
   private readonly subscription: Subscription;
   private readonly inputFolder: InputFolder;
   private readonly memory = new ModelMemory();
+  private readonly classes: NodeClasses;
   private readonly runs = new Map<string, OngoingRun>();
   private drained = false;
   private readonly closing = new Subject<void>();
@@ -71,6 +74,7 @@ export class Backend {
   ) {
     this.client = new ComfyClient(address, rules.client, rules.owner);
     this.inputFolder = new InputFolder(this.client);
+    this.classes = new NodeClasses((name) => this.client.nodeClass(name));
     this.condition = new Condition({
       rules: rules.circuit ?? CIRCUIT_RULES,
       examine: () => this.examine(),
@@ -274,6 +278,11 @@ export class Backend {
     await this.client.free(what).catch(() => undefined);
   }
 
+  /** What it knows of a node class; undefined where it has none of this name. @throws BackendError */
+  nodeClass(name: string): Promise<NodeClass | undefined> {
+    return this.classes.find(name);
+  }
+
   /** From now on nothing is stopped there. */
   letGo(): void {
     this.client.letGo();
@@ -291,6 +300,7 @@ export class Backend {
   private arrive(): void {
     this.memory.clear();
     this.inputFolder.forget();
+    this.classes.forget();
     this.condition.arrive();
   }
 

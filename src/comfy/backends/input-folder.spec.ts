@@ -21,7 +21,7 @@ class Taker {
 }
 
 const file = (asset: string, hash = HASH): InputFile => ({
-  asset,
+  reference: asset,
   hash: () => Promise.resolve(hash),
   extension: '.png',
   open: () => Promise.resolve({ stream: Readable.from(['bytes']), size: 5 }),

@@ -4,8 +4,8 @@ import { ComfyError } from '../comfy.error.js';
 
 /** A file that a workflow names. */
 export interface InputFile {
-  /** Id of the asset, by which the workflow names it. */
-  asset: string;
+  /** By which the workflow names it: the id of an asset, or a URL. */
+  reference: string;
   /** `blake3:<hex>` of the bytes; may have to be computed first. */
   hash: () => Promise<string>;
   /** With the dot; empty where it has none. */
@@ -34,22 +34,27 @@ export class InputFolder {
     this.placed.clear();
   }
 
+  /** These may not be there any more. */
+  async doubt(files: readonly InputFile[]): Promise<void> {
+    for (const file of files) this.placed.delete(await nameOf(file));
+  }
+
   /**
    * Sees to it that the files are there.
-   * @returns what nodes have to say, by asset
+   * @returns what nodes have to say, by reference
    * @throws ComfyError `no_backend` · `invalid_workflow` (refused); and whatever reading a file throws
    */
   async place(files: readonly InputFile[], signal: AbortSignal): Promise<Map<string, string>> {
     const names = new Map<string, string>();
     for (const file of files) {
       signal.throwIfAborted();
-      names.set(file.asset, await this.placeOne(file, signal));
+      names.set(file.reference, await this.placeOne(file, signal));
     }
     return names;
   }
 
   private async placeOne(file: InputFile, signal: AbortSignal): Promise<string> {
-    const name = `${(await file.hash()).slice('blake3:'.length).slice(0, NAME_DIGITS)}${file.extension}`;
+    const name = await nameOf(file);
     for (let known = this.placed.get(name); known !== undefined; known = this.placed.get(name)) {
       // Somebody else's upload, which may be given up with their job.
       const reply = await known.catch(() => undefined);
@@ -79,6 +84,10 @@ export class InputFolder {
       stream.destroy();
     }
   }
+}
+
+async function nameOf({ hash, extension }: InputFile): Promise<string> {
+  return `${(await hash()).slice('blake3:'.length).slice(0, NAME_DIGITS)}${extension}`;
 }
 
 function uploadError(error: unknown): ComfyError {

@@ -1,7 +1,7 @@
 import { catchError, finalize, first, from, type Observable, switchMap, throwError, timeout } from 'rxjs';
 import { type ComfyClient, notFoundAgainError, type RunEvent, type RunRequest } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { withFileNames } from '../workflow/index.js';
+import { type UrlInput, withFileNames } from '../workflow/index.js';
 import type { InputFile, InputFolder } from './input-folder.js';
 
 /** A run as the engine asks for it. */
@@ -12,6 +12,8 @@ export interface BackendRun extends RunRequest {
   models: readonly string[];
   /** Files that the workflow names, which have to be there first. */
   inputs?: readonly InputFile[];
+  /** Inputs of the workflow that hold the URL of such a file. */
+  urls?: readonly UrlInput[];
   /** What decides how long it takes: see `shapeOf`. */
   shape: string;
 }
@@ -33,8 +35,7 @@ export function startRun(
     catchError((error: unknown) => {
       if (!(error instanceof ComfyError) || error.code !== 'invalid_workflow') throw error;
       // Somebody may have emptied the folder since: nothing else tells that from a mistake of the caller's.
-      folder.forget();
-      return run();
+      return from(folder.doubt(inputs)).pipe(switchMap(run));
     }),
   );
 }
@@ -57,6 +58,8 @@ function runWith(
   const stopping = new AbortController();
   return from(folder.place(inputs, stopping.signal)).pipe(
     finalize(() => stopping.abort(new Error('The run was given up'))),
-    switchMap((names) => client.run({ ...request, workflow: withFileNames(request.workflow, names) })),
+    switchMap((names) =>
+      client.run({ ...request, workflow: withFileNames(request.workflow, names, request.urls) }),
+    ),
   );
 }

@@ -5,6 +5,7 @@ import { ComfySocket, SOCKET_LIMITS, type SocketLimits } from './comfy-socket.js
 import { HistoryJanitor } from './history-janitor.js';
 import type { FileRef } from './messages.js';
 import type { FileToUpload } from './multipart.js';
+import { type NodeClass, readNodeClass } from './node-class.js';
 import { PromptCanceller } from './prompt-canceller.js';
 import { PromptRouter } from './prompt-router.js';
 import { runPrompt } from './run.js';
@@ -98,6 +99,12 @@ export class ComfyClient {
   /** Puts a file into the server's input folder. @returns what a node has to say to mean it @throws BackendError */
   upload(file: FileToUpload, signal: AbortSignal): Promise<string> {
     return this.http.upload(file, signal);
+  }
+
+  /** A node class; undefined where the server has none of this name. @throws BackendError */
+  async nodeClass(name: string): Promise<NodeClass | undefined> {
+    const info = await this.http.objectInfo(name);
+    return info === undefined ? undefined : readNodeClass(info);
   }
 
   /** Lets the server forget a prompt whose outputs are safe. */

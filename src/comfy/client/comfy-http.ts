@@ -250,6 +250,12 @@ export class ComfyHttp {
     return subfolder === '' ? name : `${subfolder}/${name}`;
   }
 
+  /** `GET /object_info/{class}`: what ComfyUI says of a node class; undefined where it has none of this name (18). @throws BackendError */
+  async objectInfo(className: string): Promise<unknown> {
+    const classes = asRecord(await this.getJson(`/object_info/${encodeURIComponent(className)}`));
+    return classes !== undefined && Object.hasOwn(classes, className) ? classes[className] : undefined;
+  }
+
   /** Ends every connection; what is under way fails. */
   async close(): Promise<void> {
     await Promise.all([this.pool.destroy(), this.files.destroy()]);

@@ -4,6 +4,7 @@ export { CLIENT_LIMITS, ComfyClient, type ClientLimits } from './comfy-client.js
 export { keepNewest } from './keep-newest.js';
 export type { FileRef } from './messages.js';
 export type { FileToUpload } from './multipart.js';
+export type { NodeClass } from './node-class.js';
 export { notFoundAgainError } from './run.error.js';
 export type { RunOutput } from './outputs.js';
 export type { RunProgress } from './progress-meter.js';

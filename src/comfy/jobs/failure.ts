@@ -1,15 +1,27 @@
 import { StateError } from '../../state/index.js';
 import { StorageError } from '../../storage/index.js';
-import { ComfyError } from '../comfy.error.js';
+import { ComfyError, type ComfyErrorCode } from '../comfy.error.js';
 import type { JobFailure } from './job.types.js';
+
+/** What may be over a little later. */
+const PASSING: ReadonlySet<ComfyErrorCode> = new Set([
+  'no_backend',
+  'backend_lost',
+  'shutting_down',
+  'input_unavailable',
+]);
 
 /** What the caller may know of an error. */
 export function toFailure(error: unknown): JobFailure {
   if (error instanceof ComfyError) {
-    const retryable =
-      error.code === 'no_backend' || error.code === 'backend_lost' || error.code === 'shutting_down';
-    const { code, message, nodeErrors } = error;
-    return { code, message, retryable, ...(nodeErrors === undefined ? {} : { nodeErrors }) };
+    const { code, message, nodeErrors, at } = error;
+    return {
+      code,
+      message,
+      retryable: PASSING.has(code),
+      ...(nodeErrors === undefined ? {} : { nodeErrors }),
+      ...(at === undefined ? {} : { at }),
+    };
   }
   if (error instanceof StorageError) {
     return { code: error.code, message: error.message, retryable: error.retryable };

@@ -48,7 +48,7 @@ function submit(steps: number, model?: string): Job {
   jobs += 1;
   const request = {
     workflow: workflow(steps, model),
-    assets: [],
+    media: [],
     outputNode: undefined,
     allOutputs: false,
     priority: 0,

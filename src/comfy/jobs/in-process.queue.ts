@@ -29,6 +29,10 @@ export class InProcessQueue extends JobQueue {
     this.arrivals.next();
   }
 
+  admit(job: Job): void {
+    if (this.known.has(job.id)) this.arrivals.next();
+  }
+
   first(count: number): Job[] {
     return this.line.first(count);
   }

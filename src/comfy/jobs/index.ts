@@ -1,6 +1,7 @@
 export { Dispatcher, noBackend } from './dispatcher.js';
 export type { JobForecast } from './forecast.js';
 export { Forecaster } from './forecaster.js';
+export { InputPreparer } from './input-preparer.js';
 export { InProcessQueue } from './in-process.queue.js';
 export { Job, type JobUpdate } from './job.js';
 export { isFinal, reduceJob } from './job.reducer.js';

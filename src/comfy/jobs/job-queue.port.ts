@@ -15,7 +15,10 @@ export abstract class JobQueue {
   /** Puts a job in line; not bounded: see `expectRoom`. */
   abstract add(job: Job): void;
 
-  /** The first jobs of the line, in the order in which they should be served now. */
+  /** A job in line has become ready. */
+  abstract admit(job: Job): void;
+
+  /** The first jobs of the line that are ready, in the order in which they should be served now. */
   abstract first(count: number): Job[];
 
   /** Takes a job out of the line because somebody works on it from now on. @returns false where it does not wait */
@@ -38,7 +41,7 @@ export abstract class JobQueue {
 
   /** Does a job that has not ended name this asset? */
   needsAsset(id: string): boolean {
-    return this.unfinished().some(({ request }) => request?.assets.includes(id));
+    return this.unfinished().some(({ request }) => request?.media.some(({ asset }) => asset === id));
   }
 
   /** Emits whenever a job is in line that was not. */

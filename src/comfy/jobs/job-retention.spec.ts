@@ -42,7 +42,7 @@ async function open(keepMs: number | undefined, durable: boolean) {
   const end = (id: string, at: number) => {
     const request = {
       workflow: { '1': { class_type: 'A' } },
-      assets: [],
+      media: [],
       outputNode: undefined,
       allOutputs: false,
       priority: 0,

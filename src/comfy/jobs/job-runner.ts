@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { extname } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { lastValueFrom, takeUntil, tap } from 'rxjs';
-import { type Storage, StorageError } from '../../storage/index.js';
+import type { Storage } from '../../storage/index.js';
 import type { Assets } from '../../assets/index.js';
-import type { Backend, InputFile } from '../backends/index.js';
+import type { Backend } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { inJobFolder, jobFolder } from '../workflow/index.js';
+import { inJobFolder, jobFolder, type UrlInput } from '../workflow/index.js';
 import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
 import { isFinal } from './job.reducer.js';
@@ -127,7 +126,8 @@ export class JobRunner {
             promptId,
             adopted,
             workflow,
-            inputs: adopted ? [] : this.inputsOf(request),
+            inputs: job.inputs,
+            urls: urlsOf(request),
             outputNode: request.outputNode,
             extraData: request.extraData,
             job: job.id,
@@ -168,20 +168,6 @@ export class JobRunner {
     }
   }
 
-  /** Files that the workflow names. One that has expired since the job was accepted is kept for it. */
-  private inputsOf({ assets }: JobRequest): InputFile[] {
-    return assets.map((id) => {
-      const asset = this.assets.find(id, { expired: true });
-      if (asset === undefined) throw assetGone();
-      return {
-        asset: id,
-        hash: () => this.assets.hashOf(asset).catch(asAssetError),
-        extension: extname(asset.file),
-        open: () => this.assets.open(asset).catch(asAssetError),
-      };
-    });
-  }
-
   /** Ends the job, or says that it is tried again. */
   private async settle(job: Job, backend: Backend, error: unknown): Promise<Retry | undefined> {
     const { attempts } = job.state;
@@ -202,18 +188,8 @@ export class JobRunner {
   }
 }
 
-function assetGone(cause?: unknown): ComfyError {
-  return new ComfyError(
-    'missing_asset',
-    'An asset that the workflow names is not there any more. Upload it again.',
-    {
-      cause,
-    },
-  );
-}
-
-function asAssetError(error: unknown): never {
-  throw error instanceof StorageError && error.code === 'file_not_found' ? assetGone(error) : error;
+function urlsOf({ media }: JobRequest): UrlInput[] {
+  return media.flatMap(({ node, input, url }) => (url === undefined ? [] : [{ node, input, url }]));
 }
 
 function tooSlow(): ComfyError {

@@ -12,7 +12,7 @@ async function open(): Promise<{ store: JobStore; database: StateDatabase }> {
 
 const request = (more: Partial<JobRequest> = {}): JobRequest => ({
   workflow: { '1': { class_type: 'KSampler', inputs: { seed: 18446744073709551615n } } },
-  assets: [],
+  media: [],
   outputNode: '1',
   allOutputs: false,
   priority: 3,
@@ -41,6 +41,20 @@ const output: JobOutput = {
 };
 
 describe('JobStore', () => {
+  it('remembers which inputs bring files, also for jobs of a version that only knew assets', async () => {
+    const { store, database } = await open();
+    const asset = { __type: 'core/ASSET', info: { id: 'AB' } };
+    const workflow = { '1': { class_type: 'LoadImage', inputs: { image: asset } } };
+    const media = [{ node: '1', input: 'image', kind: 'image' as const, url: 'https://example.com/a.png' }];
+    add(store, 'new', { media });
+    add(store, 'old', { workflow });
+    database.run("UPDATE jobs SET request = json_remove(request, '$.media') WHERE id = 'old'");
+    expect(store.unfinished().map(({ request: { media } }) => media)).toEqual([
+      media,
+      [{ node: '1', input: 'image', kind: undefined, asset: 'ab' }],
+    ]);
+  });
+
   it('has a job on record as it goes, but for what is of the moment', async () => {
     const { store } = await open();
     const job = add(store, 'a');

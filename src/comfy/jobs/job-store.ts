@@ -1,11 +1,20 @@
 import { Logger } from '@nestjs/common';
 import type { StateDatabase } from '../../state/index.js';
-import { assetIds, assetReferences, parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
+import {
+  assetReferences,
+  parseJson,
+  stringifyJson,
+  type MediaInput,
+  type Workflow,
+} from '../workflow/index.js';
 import type { Job } from './job.js';
 import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
 
 /** What of a request is written down beside its workflow. */
-interface StoredRequest extends Pick<JobRequest, 'outputNode' | 'allOutputs' | 'priority' | 'caller'> {
+interface StoredRequest extends Pick<
+  JobRequest,
+  'outputNode' | 'allOutputs' | 'priority' | 'caller' | 'media'
+> {
   /** It came with keys, which are not written down. */
   hadKeys: boolean;
 }
@@ -62,12 +71,13 @@ export class JobStore {
   add(job: Job, alongside?: (jobId: string) => void): void {
     const { request, state } = job;
     if (request === undefined) return;
-    const { outputNode, allOutputs, priority, caller, workflow, extraData, keysLost } = request;
+    const { outputNode, allOutputs, priority, caller, media, workflow, extraData, keysLost } = request;
     const stored: StoredRequest = {
       outputNode,
       allOutputs,
       priority,
       caller,
+      media,
       hadKeys: keysLost === true || extraData !== undefined,
     };
     this.database.transaction(() => {
@@ -132,12 +142,8 @@ export class JobStore {
       "SELECT state, request, workflow FROM jobs WHERE status IN ('queued', 'running', 'storing') ORDER BY number",
     );
     return rows.map(({ state, request, workflow }) => {
-      const { hadKeys, ...rest } = JSON.parse(request) as StoredRequest;
       const graph = parseJson(workflow) as Workflow;
-      return {
-        state: readState(state),
-        request: { ...rest, workflow: graph, assets: assetIds(assetReferences(graph)), keysLost: hadKeys },
-      };
+      return { state: readState(state), request: readRequest(request, graph) };
     });
   }
 
@@ -229,6 +235,24 @@ function isLasting(event: JobEvent): boolean {
     default:
       return true;
   }
+}
+
+function readRequest(text: string, workflow: Workflow): JobRequest {
+  const { hadKeys, media, ...rest } = JSON.parse(text) as Omit<StoredRequest, 'media'> &
+    Partial<StoredRequest>;
+  return {
+    ...rest,
+    workflow,
+    // A version before this one knew of assets only.
+    media: media ?? assetsOf(workflow),
+    keysLost: hadKeys,
+  };
+}
+
+function assetsOf(workflow: Workflow): MediaInput[] {
+  return assetReferences(workflow).flatMap(({ id: asset, node, input }) =>
+    asset === undefined ? [] : [{ node, input, kind: undefined, asset }],
+  );
 }
 
 function writeState({ progress: _progress, preview: _preview, ...state }: JobState): string {

@@ -7,7 +7,7 @@ import type { JobEvent, JobOutput, JobState } from './job.types.js';
 
 const request = {
   workflow: { '1': { class_type: 'A' } },
-  assets: [],
+  media: [],
   outputNode: '1',
   allOutputs: false,
   priority: 0,

@@ -1,4 +1,5 @@
 import { Observable, Subject } from 'rxjs';
+import type { InputFile } from '../backends/index.js';
 import { initialState, isFinal, reduceJob } from './job.reducer.js';
 import { modelsOf, shapeOf } from '../workflow/index.js';
 import type { JobEvent, JobRequest, JobState } from './job.types.js';
@@ -25,6 +26,8 @@ export class Job {
   private watching = 0;
   private released = false;
   private knownShape: string | undefined;
+  private held = false;
+  private brought: readonly InputFile[] = [];
 
   /** @param id lower-case UUID @param state where it stands already, after a restart of ours */
   constructor(
@@ -57,6 +60,26 @@ export class Job {
   get shape(): string {
     this.knownShape ??= this.pending === undefined ? '' : shapeOf(this.pending.workflow);
     return this.knownShape;
+  }
+
+  /** May it be given to a backend? Not before its files are here. */
+  get ready(): boolean {
+    return !this.held;
+  }
+
+  /** Files that it names, once it is ready. */
+  get inputs(): readonly InputFile[] {
+    return this.brought;
+  }
+
+  /** It waits for files, until `admit`. */
+  hold(): void {
+    this.held = true;
+  }
+
+  admit(inputs: readonly InputFile[]): void {
+    this.held = false;
+    this.brought = inputs;
   }
 
   /** Aborted when the job is cancelled or let go; whoever works for it stops. */

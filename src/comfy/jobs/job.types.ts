@@ -1,13 +1,13 @@
 import type { StorageErrorCode, StoredFile } from '../../storage/index.js';
-import type { ComfyErrorCode, NodeErrors } from '../comfy.error.js';
+import type { ComfyErrorCode, NodeErrors, NodeInput } from '../comfy.error.js';
 import type { RunProgress } from '../client/index.js';
-import type { OutputPlace, Workflow } from '../workflow/index.js';
+import type { MediaInput, OutputPlace, Workflow } from '../workflow/index.js';
 
 /** What a job is asked to do; checked already. */
 export interface JobRequest {
   workflow: Workflow;
-  /** Ids of the assets that the workflow names, each once. */
-  assets: readonly string[];
+  /** Inputs whose files are brought to the backend first. */
+  media: readonly MediaInput[];
   /** Id of the node whose files are wanted; without it, see `chooseOutputNode`. */
   outputNode: string | undefined;
   /** Everything is wanted that the workflow makes, texts as well; then `outputNode` is undefined. */
@@ -43,6 +43,8 @@ export interface JobFailure {
   code: ComfyErrorCode | StorageErrorCode | 'state_error';
   message: string;
   nodeErrors?: NodeErrors;
+  /** The input it is about. */
+  at?: NodeInput;
   /** May the same job succeed a little later? */
   retryable: boolean;
 }

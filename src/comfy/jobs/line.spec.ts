@@ -7,7 +7,7 @@ const job = (id: string) =>
     id,
     {
       workflow: { '1': { class_type: 'A' } },
-      assets: [],
+      media: [],
       outputNode: '1',
       allOutputs: false,
       priority: 0,
@@ -91,6 +91,17 @@ describe('Line', () => {
     expect(line.position('a1')).toBe(1);
     line.restore(place);
     expect(line.first(9).map(({ id }) => id)).toEqual(['a0', 'b2', 'a1']);
+  });
+
+  it('passes over a job that waits for its files, which keeps its place', () => {
+    const line = lineOf();
+    const [waiting, next] = [job('a'), job('b')];
+    waiting.hold();
+    for (const each of [waiting, next]) line.add(each, 0, '');
+    expect(line.first(9)).toEqual([next]);
+    expect(line.position('b')).toBe(1);
+    waiting.admit([]);
+    expect(line.first(9)).toEqual([waiting, next]);
   });
 
   it('keeps its order through ten thousand comings and goings', () => {

@@ -81,9 +81,9 @@ export class Line {
     return place;
   }
 
-  /** The first `count` jobs, in the order in which they should be served now. */
+  /** The first `count` jobs that are ready, in the order in which they should be served now. */
   first(count: number): Job[] {
-    const jobs = this.places.slice(0, count).map(({ job }) => job);
+    const jobs = this.ready(count);
     if (this.departures % OLDEST_EVERY !== OLDEST_EVERY - 1) return jobs;
     const oldest = this.oldest();
     return oldest === undefined || oldest === jobs[0]
@@ -97,10 +97,19 @@ export class Line {
     return place === undefined ? undefined : this.indexOf(place);
   }
 
+  private ready(count: number): Job[] {
+    const jobs: Job[] = [];
+    for (const { job } of this.places) {
+      if (jobs.length >= count) break;
+      if (job.ready) jobs.push(job);
+    }
+    return jobs;
+  }
+
   private oldest(): Job | undefined {
     let oldest: Place | undefined;
     for (const place of this.places) {
-      if (oldest === undefined || place.arrival < oldest.arrival) oldest = place;
+      if (place.job.ready && (oldest === undefined || place.arrival < oldest.arrival)) oldest = place;
     }
     return oldest?.job;
   }

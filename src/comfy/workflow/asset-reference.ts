@@ -1,4 +1,5 @@
-import type { Workflow } from './workflow.js';
+import type { UrlInput } from './media.js';
+import { withInput, type Workflow } from './workflow.js';
 
 /** Where a workflow names an asset in place of a file's name: `{"__type": "core/ASSET", "info": {"id": …}}` (Comfy API v2). */
 export interface AssetReference {
@@ -20,11 +21,6 @@ export function assetReferences(workflow: Workflow): AssetReference[] {
   return found;
 }
 
-/** Ids of the assets that are named, each once. */
-export function assetIds(references: readonly AssetReference[]): string[] {
-  return [...new Set(references.flatMap(({ id }) => id ?? []))];
-}
-
 /** The id in a reference; undefined for anything else. Ids that are no text are undefined, too. */
 function referenceOf(value: object): { id: string | undefined } | undefined {
   if (!('__type' in value) || value.__type !== 'core/ASSET') return undefined;
@@ -40,15 +36,24 @@ function visit(value: unknown, found: (id: string | undefined) => void): void {
   for (const item of Object.values(value)) visit(item, found);
 }
 
-/** The workflow with names of files in place of references; what is not in `names` stays. The original is not changed. */
-export function withFileNames(workflow: Workflow, names: ReadonlyMap<string, string>): Workflow {
+/**
+ * The workflow with names of files in place of references and URLs; what is not in `names` stays. The original is not changed.
+ * @param names by the id of an asset, or by URL
+ * @param urls the inputs whose URL stands for a file: what looks like one elsewhere is a text
+ */
+export function withFileNames(
+  workflow: Workflow,
+  names: ReadonlyMap<string, string>,
+  urls: readonly UrlInput[] = [],
+): Workflow {
   if (names.size === 0) return workflow;
-  return Object.fromEntries(
+  const placed: Workflow = Object.fromEntries(
     Object.entries(workflow).map(([id, node]) => {
       const inputs = replaceIn(node.inputs, (asset) => names.get(asset));
       return [id, inputs === node.inputs ? node : { ...node, inputs: inputs as Record<string, unknown> }];
     }),
   );
+  return urls.reduce((changed, { url, ...at }) => withInput(changed, at, names.get(url) ?? url), placed);
 }
 
 /** Replaces references, where `nameOf` knows better; what holds none is passed on as it is. Bodies nest 64 levels at most. */
@@ -64,4 +69,9 @@ function replaceIn(value: unknown, nameOf: (id: string) => string | undefined): 
   const entries = Object.entries(value).map(([key, item]) => [key, replaceIn(item, nameOf)] as const);
   const same = entries.every(([key, item]) => item === (value as Record<string, unknown>)[key]);
   return same ? value : Object.fromEntries(entries);
+}
+
+/** What stands in a workflow for an asset. */
+export function referenceTo(id: string): object {
+  return { __type: 'core/ASSET', info: { id } };
 }

@@ -1,7 +1,15 @@
-export { linkOf, parseWorkflow, type Workflow, type WorkflowNode } from './workflow.js';
-export { assetIds, type AssetReference, assetReferences, withFileNames } from './asset-reference.js';
+export { linkOf, parseWorkflow, withInput, type Workflow, type WorkflowNode } from './workflow.js';
+export { type AssetReference, assetReferences, referenceTo, withFileNames } from './asset-reference.js';
 export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
 export { inJobFolder, jobFolder } from './job-folder.js';
+export {
+  embeddedForm,
+  type EmbeddedForm,
+  knownMedia,
+  type MediaInput,
+  type MediaKind,
+  type UrlInput,
+} from './media.js';
 export { modelsOf } from './models.js';
 export { shapeOf } from './shape.js';
 export { parseJson, stringifyJson } from './lossless-json.js';

@@ -1,4 +1,4 @@
-import { ComfyError, type NodeErrors } from '../comfy.error.js';
+import { ComfyError, type NodeErrors, type NodeInput } from '../comfy.error.js';
 
 /** One node of an API-format workflow. An input is a literal, or a link `[node id, output index]`. */
 export interface WorkflowNode {
@@ -58,6 +58,13 @@ export function linkOf(input: unknown): { node: string; output: number } | undef
   const [node, output] = input as [unknown, unknown];
   if (typeof node !== 'string' || typeof output !== 'number') return undefined;
   return { node, output };
+}
+
+/** The workflow with another value in one input. The original is not changed. */
+export function withInput(workflow: Workflow, { node, input }: NodeInput, value: unknown): Workflow {
+  const before = workflow[node];
+  if (before === undefined) return workflow;
+  return { ...workflow, [node]: { ...before, inputs: { ...before.inputs, [input]: value } } };
 }
 
 function nodeProblem(node: unknown) {

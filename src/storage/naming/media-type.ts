@@ -43,6 +43,9 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ['oga', 'ogg'],
 ]);
 
+/** Bytes at the start of a file by which its type is told for certain. */
+export const SNIFFED_BYTES = 256 * 1024;
+
 /** Text has no magic bytes: the name counts, where the bytes do not say otherwise. With `nosniff` it runs nowhere. */
 const TEXT: MediaType = { contentType: 'text/plain; charset=utf-8', extension: 'txt', kind: 'file' };
 

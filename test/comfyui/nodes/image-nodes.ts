@@ -114,6 +114,19 @@ export const imageNodes: Record<string, NodeClass> = {
       return { outputs: [[...first, ...(await alike(pictures(inputs['image2']), firstOf(first)))]] };
     },
   },
+  ImageCrop: {
+    async run(inputs) {
+      const cropped = pictures(inputs['image']).map(async (each) => {
+        const left = Math.min(number(inputs['x']), each.width - 1);
+        const top = Math.min(number(inputs['y']), each.height - 1);
+        const width = Math.min(number(inputs['width']), each.width - left);
+        const height = Math.min(number(inputs['height']), each.height - top);
+        if (each.solid) return solidPicture(width, height, each.solid);
+        return fromSharp(toSharp(each).extract({ left, top, width, height }));
+      });
+      return { outputs: [await Promise.all(cropped)] };
+    },
+  },
   MaskToImage: {
     run(inputs) {
       const images = pictures(inputs['mask']).map(({ width, height, solid, ...mask }) => {

@@ -16,7 +16,7 @@ function definition(name: string, required: JsonObject, output: string[], output
   };
 }
 
-/** The small test extension of the recordings, and ProbeBytes, which is ours. */
+/** The small test extension of the recordings, and ProbeLoadPicture and ProbeBytes, which are ours. */
 export const probeDefinitions: Record<string, JsonObject> = {
   ProbeSlowImage: definition(
     'ProbeSlowImage',
@@ -38,6 +38,12 @@ export const probeDefinitions: Record<string, JsonObject> = {
   ),
   ProbeShowText: definition('ProbeShowText', { text: ['STRING', { default: 'hi' }] }, [], true),
   ProbeExpander: definition('ProbeExpander', { image: ['IMAGE'] }, ['IMAGE'], false),
+  ProbeLoadPicture: definition(
+    'ProbeLoadPicture',
+    { picture: [[], { image_upload: true }], title: ['STRING', { default: '' }] },
+    ['IMAGE', 'MASK'],
+    false,
+  ),
   ProbeBytes: definition(
     'ProbeBytes',
     {

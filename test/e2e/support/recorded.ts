@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { ComfyService, type JobUpdate } from '../../../src/comfy/index.js';
 import { tell } from '../../comfyui/conformance/pictures.js';
 import { type Item, readRecording, type Version } from '../../comfyui/conformance/recording.js';
@@ -163,16 +163,13 @@ export function watchAll(
 ): Stage['jobs'] {
   const jobs: Stage['jobs'] = [];
   const service = gateway.app.get(ComfyService);
-  const submit = service.submit.bind(service);
-  vi.spyOn(service, 'submit').mockImplementation((request) => {
-    const state = submit(request);
+  service.submitted$.subscribe(({ id }) => {
     const updates: JobUpdate[] = [];
-    jobs.push({ id: state.id, updates });
-    service.watch(state.id).subscribe((update) => {
+    jobs.push({ id, updates });
+    service.watch(id).subscribe((update) => {
       updates.push(update);
       look(update);
     });
-    return state;
   });
   return jobs;
 }

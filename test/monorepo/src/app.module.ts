@@ -4,6 +4,8 @@ import {
   ComfyModule,
   type ComfyOptions,
   FilesModule,
+  ImagesModule,
+  OutboundModule,
   parseComfyuiServer,
   StateModule,
   StorageModule,
@@ -32,6 +34,8 @@ export class AppModule {
         }),
         StateModule.forRoot({}),
         AssetsModule.forRoot({}),
+        OutboundModule.forRoot({ allowHosts: [], allowPrivate: false }),
+        ImagesModule.forRoot({}),
         ComfyModule.forRootAsync({
           imports: [config],
           inject: [PosterSettings],

@@ -14,7 +14,7 @@ export class PosterService {
   constructor(private readonly comfy: ComfyService) {}
 
   async print(color: number): Promise<Poster> {
-    const { id } = this.comfy.submit({ workflow: posterOf(color), outputNode: 277 });
+    const { id } = await this.comfy.submit({ workflow: posterOf(color), outputNode: 277 });
     let changes = 0;
     const end = await firstValueFrom(
       this.comfy.watch(id).pipe(

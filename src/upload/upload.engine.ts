@@ -5,10 +5,10 @@ import { from } from 'rxjs';
 import { ProblemException } from '../problem/index.js';
 import { Assets, type ReceivedFile } from '../assets/index.js';
 
-export const UPLOAD_PATH = '/api/v2/assets';
-
 /** What is left of a file in a form: the bytes are in storage. */
 export interface UploadedFile {
+  /** Name of its field. */
+  fieldname: string;
   originalname: string;
   received: ReceivedFile;
 }

@@ -1,0 +1,5 @@
+export { FETCH_LIMITS, FetchedFiles, type FetchLimits, type Lease } from './fetched-files.js';
+export { asInputError, invalidInput } from './input.error.js';
+export { type FormFile, InputIntake, type TakenIn } from './input-intake.js';
+export { MediaFinder } from './media-finder.js';
+export { typeMismatch } from './media-type.js';

@@ -1,0 +1,156 @@
+import { createReadStream } from 'node:fs';
+import { extname } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Asset, Assets } from '../../assets/index.js';
+import pLimit from 'p-limit';
+import { type Images, ImageError } from '../../images/index.js';
+import { StorageError } from '../../storage/index.js';
+import type { InputFile } from '../backends/index.js';
+import { keepNewest } from '../client/index.js';
+import { ComfyError, type NodeInput } from '../comfy.error.js';
+import { asInputError, type FetchedFiles, invalidInput, typeMismatch } from '../inputs/index.js';
+import type { MediaInput, MediaKind } from '../workflow/index.js';
+import { toFailure } from './failure.js';
+import type { Job } from './job.js';
+import { isFinal } from './job.reducer.js';
+import type { JobQueue } from './job-queue.port.js';
+
+/** Images of which it is remembered whether they are whole. */
+const MAX_LOOKS = 10_000;
+
+/** Images that wait for a turn, or have one; all others wait here, where nobody is turned away. */
+const LOOKS_AT_ONCE = 4;
+
+/** Milliseconds that it may take to read an image, with the wait for a turn. */
+const LOOK_MS = 120_000;
+
+/** Sees to it that the files which a job names are here, and are what they should be, before a backend is kept waiting by them. */
+export class InputPreparer {
+  /** By hash or key in storage, whether an image is whole; what is not stays so. */
+  private readonly looks = new Map<string, Promise<void>>();
+  private readonly limit = pLimit(LOOKS_AT_ONCE);
+
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly fetched: Pick<FetchedFiles, 'lease'>,
+    private readonly assets: Assets,
+    private readonly images: Pick<Images, 'check'>,
+  ) {}
+
+  /** To be called before the job is in line. One that names no files is ready at once; any other fails, or becomes ready. */
+  prepare(job: Job): void {
+    const media = job.request?.media ?? [];
+    if (media.length === 0) return;
+    job.hold();
+    void this.work(job, media);
+  }
+
+  private async work(job: Job, media: readonly MediaInput[]): Promise<void> {
+    try {
+      job.admit(await this.bring(job, media));
+      this.queue.admit(job);
+    } catch (error) {
+      // Cancelled or let go: nobody is told of it here.
+      if (!job.signal.aborted) job.apply({ type: 'failed', at: Date.now(), failure: toFailure(error) });
+    }
+  }
+
+  private async bring(job: Job, media: readonly MediaInput[]): Promise<InputFile[]> {
+    const files = new Map<string, InputFile>();
+    for (const input of media) {
+      job.signal.throwIfAborted();
+      const { url, asset } = input;
+      if (url !== undefined) files.set(url, await this.bringUrl(job, url, input));
+      else if (asset !== undefined) files.set(asset, await this.bringAsset(job, asset, input));
+    }
+    return [...files.values()];
+  }
+
+  private async bringUrl(job: Job, url: string, at: MediaInput): Promise<InputFile> {
+    const { file, release } = await this.fetched.lease(url, job.signal).catch((error: unknown) => {
+      throw asInputError(error, placeOf(at));
+    });
+    if (isFinal(job.state) || job.letGo) release();
+    else job.ended$.subscribe(release);
+    job.signal.throwIfAborted();
+    await this.check(
+      at,
+      file.type.contentType,
+      file.hash,
+      () => Promise.resolve(createReadStream(file.path)),
+      job.signal,
+    );
+    return {
+      reference: url,
+      hash: () => Promise.resolve(file.hash),
+      extension: `.${file.type.extension}`,
+      open: () => Promise.resolve({ stream: createReadStream(file.path), size: file.size }),
+    };
+  }
+
+  /** One that has expired since the job was accepted is kept for it. */
+  private async bringAsset(job: Job, id: string, at: MediaInput): Promise<InputFile> {
+    const asset = this.assets.find(id, { expired: true });
+    if (asset === undefined) throw assetGone(at);
+    const open = () => this.open(asset, at);
+    await this.check(at, asset.contentType, asset.file, async () => (await open()).stream, job.signal);
+    return {
+      reference: id,
+      hash: () => this.assets.hashOf(asset).catch((error: unknown) => asAssetError(error, at)),
+      extension: extname(asset.file),
+      open,
+    };
+  }
+
+  private open(asset: Asset, at: NodeInput) {
+    return this.assets.open(asset).catch((error: unknown) => asAssetError(error, at));
+  }
+
+  /** @throws ComfyError `invalid_input` */
+  private async check(
+    at: NodeInput & { kind: MediaKind | undefined },
+    contentType: string,
+    content: string,
+    open: () => Promise<Readable>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const mismatch = typeMismatch(at.kind, contentType);
+    if (mismatch !== undefined) throw invalidInput(placeOf(at), mismatch);
+    if (!contentType.startsWith('image/')) return;
+    await this.look(content, open).catch((error: unknown) => {
+      if (!(error instanceof ImageError)) throw error;
+      throw new ComfyError('invalid_input', error.message, { at: placeOf(at), cause: error });
+    });
+    signal.throwIfAborted();
+  }
+
+  /** Once for each content, whoever asks and then loses interest. @throws ImageError */
+  private look(content: string, open: () => Promise<Readable>): Promise<void> {
+    const known = this.looks.get(content);
+    if (known !== undefined) return known;
+    const look = this.limit(async () => {
+      await this.images.check(open, AbortSignal.timeout(LOOK_MS));
+    }).catch((error: unknown) => {
+      if (!(error instanceof ImageError)) this.looks.delete(content);
+      throw error;
+    });
+    this.looks.set(content, look);
+    keepNewest(this.looks, MAX_LOOKS);
+    return look;
+  }
+}
+
+function placeOf({ node, input }: NodeInput): NodeInput {
+  return { node, input };
+}
+
+function assetGone(at: NodeInput, cause?: unknown): ComfyError {
+  return new ComfyError('missing_asset', 'The asset is not there any more. Upload it again.', {
+    at: placeOf(at),
+    cause,
+  });
+}
+
+function asAssetError(error: unknown, at: NodeInput): never {
+  throw error instanceof StorageError && error.code === 'file_not_found' ? assetGone(at, error) : error;
+}

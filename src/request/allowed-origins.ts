@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, Response } from 'express';
+import { ProblemException } from '../problem/index.js';
+
+/** Methods that change nothing (RFC 9110, 9.2.1). */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+export interface OriginRules {
+  /** Origins of web pages that may connect; absent: only pages of this server. */
+  origins: '*' | readonly string[] | undefined;
+  /** Under which URL this server is known, where its operator said so. */
+  baseUrl: string | undefined;
+}
+
+/**
+ * May the page that sent this request do so? Browsers let any page open a WebSocket, and send what a form could send (RFC 6454,
+ * 8.3; the Fetch standard's "simple" requests): those only the server can refuse. Programs that are no web pages send no origin.
+ */
+export function isAllowedOrigin(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  { origins, baseUrl }: OriginRules,
+) {
+  const { origin } = headers;
+  if (origin === undefined || origins === '*' || origins?.includes(origin) === true) return true;
+  if (!URL.canParse(origin)) return false;
+  const { host } = new URL(origin);
+  if (baseUrl !== undefined && host === new URL(baseUrl).host) return true;
+  // A name that somebody made lead here (DNS rebinding) is in both headers; a name of ours is known where we were told it.
+  const own = baseUrl === undefined || isIP(hostnameOf(host)) !== 0 || hostnameOf(host) === 'localhost';
+  return own && [headers.host, headers['x-forwarded-host']].includes(host);
+}
+
+function hostnameOf(host: string): string {
+  return host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/** Refuses requests that change something where they come from pages of other origins. */
+export function useOriginCheck(app: NestExpressApplication, rules: OriginRules): void {
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    if (!SAFE.has(request.method) && !isAllowedOrigin(request, rules)) {
+      throw new ProblemException(
+        'origin_not_allowed',
+        'Pages of this origin may not call this server. Its operator can allow them (CORS_ORIGINS).',
+      );
+    }
+    next();
+  });
+}

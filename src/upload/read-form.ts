@@ -1,0 +1,22 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { Request } from 'express';
+import type { Observable } from 'rxjs';
+import { ProblemException } from '../problem/index.js';
+
+/** Lets multer's interceptor read a form. @throws ProblemException `cancelled` where the caller hangs up on the way */
+export async function readForm(
+  form: NestInterceptor,
+  context: ExecutionContext,
+  next: CallHandler,
+): Promise<Observable<unknown>> {
+  try {
+    return await form.intercept(context, next);
+  } catch (error) {
+    const request = context.switchToHttp().getRequest<Request>();
+    // multer's words for it do not tell it from a mistake of ours.
+    if (request.destroyed && !request.complete) {
+      throw new ProblemException('cancelled', 'The caller hung up.');
+    }
+    throw error;
+  }
+}
