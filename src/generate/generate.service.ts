@@ -35,7 +35,7 @@ export class GenerateService {
     body: GenerateFileDto,
     caller: string,
     { key, scope }: IdempotencyKeyOf,
-    form: FormFiles | undefined,
+    form?: FormFiles,
   ): Promise<Submission> {
     // Before anybody takes the files, which go where this throws.
     const attachment = this.webhooks.attach(body);
