@@ -1,12 +1,12 @@
 /**
  * The arrows of the house: a room may import only from the rooms below it, and only through their `index.ts`.
- * Top to bottom: main → app → faces → comfy → assets → storage, state → config. Inside comfy: jobs → backends → client →
+ * Top to bottom: main → app → faces → comfy → assets → storage, state, outbound, images → config. Inside comfy: jobs → inputs → backends → client →
  * workflow.
  */
 const faces =
-  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|admin|webhooks';
+  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|upload|admin|webhooks';
 
-const shared = 'problem|request|feed|idempotency|delivery|admin|webhooks';
+const shared = 'problem|request|feed|idempotency|delivery|upload|admin|webhooks';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -33,6 +33,18 @@ module.exports = {
       to: { path: '^src/(?!state/)' },
     },
     {
+      name: 'outbound-is-a-leaf',
+      severity: 'error',
+      from: { path: '^src/outbound/' },
+      to: { path: '^src/(?!outbound/)' },
+    },
+    {
+      name: 'images-are-a-leaf',
+      severity: 'error',
+      from: { path: '^src/images/' },
+      to: { path: '^src/(?!images/|config/)' },
+    },
+    {
       name: 'assets-know-nothing-of-jobs',
       severity: 'error',
       from: { path: '^src/assets/' },
@@ -48,7 +60,7 @@ module.exports = {
       name: 'engine-imports-nothing-from-the-faces',
       severity: 'error',
       from: { path: '^src/comfy/' },
-      to: { path: '^src/(?!comfy/|assets/|storage/|state/|config/)' },
+      to: { path: '^src/(?!comfy/|assets/|storage/|state/|outbound/|images/|config/)' },
     },
     {
       name: 'a-face-talks-to-comfy-service-only',
@@ -68,6 +80,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/comfy/backends/' },
       to: { path: '^src/comfy/(?!backends/|client/|workflow/|comfy\\.error\\.ts)' },
+    },
+    {
+      name: 'inputs-do-not-know-jobs',
+      severity: 'error',
+      from: { path: '^src/comfy/inputs/' },
+      to: { path: '^src/comfy/(jobs/|comfy\\.(service|module))' },
     },
     {
       name: 'jobs-do-not-know-the-service',

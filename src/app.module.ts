@@ -11,6 +11,8 @@ import type { Settings } from './config/index.js';
 import { FilesModule } from './files/index.js';
 import { GenerateModule } from './generate/index.js';
 import { HealthModule } from './health/index.js';
+import { ImagesModule } from './images/index.js';
+import { OutboundModule } from './outbound/index.js';
 import { ProgressModule } from './progress/index.js';
 import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
@@ -42,12 +44,20 @@ export class AppModule implements BeforeApplicationShutdown {
           inject: [ConfigService],
           useFactory: (config: Config) => config.get('state', { infer: true }),
         }),
+        OutboundModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('outbound', { infer: true }),
+        }),
         StorageModule.forRootAsync({
           inject: [ConfigService],
           useFactory: (config: Config) => ({
             ...config.get('storage', { infer: true }),
             publicBaseUrl: config.get('server.baseUrl', { infer: true }),
           }),
+        }),
+        ImagesModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => config.get('images', { infer: true }),
         }),
         ComfyModule.forRootAsync({
           inject: [ConfigService],
@@ -60,6 +70,7 @@ export class AppModule implements BeforeApplicationShutdown {
           inject: [ConfigService],
           useFactory: (config: Config) => ({
             ...config.get('generate', { infer: true }),
+            maxBodyBytes: config.get('server.maxBodyBytes', { infer: true }),
             baseUrl: config.get('server.baseUrl', { infer: true }),
           }),
         }),

@@ -7,6 +7,8 @@ export * from './comfy/index.js';
 export { parseComfyuiServer, type BackendAddress } from './config/index.js';
 export { FeedModule, JobFeed, type JobSnapshot } from './feed/index.js';
 export { FilesModule } from './files/index.js';
+export { Images, ImagesModule, ImageError, type ImagesOptions } from './images/index.js';
+export { Outbound, OutboundError, OutboundModule, type OutboundRules } from './outbound/index.js';
 export { ProgressIoAdapter, ProgressModule } from './progress/index.js';
 export { StateDatabase, StateError, StateModule, type StateOptions } from './state/index.js';
 export * from './storage/index.js';

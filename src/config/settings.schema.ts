@@ -103,6 +103,16 @@ export const SETTINGS_SCHEMA = z.object({
     parseAllowedHosts,
   ),
   FETCH_ALLOW_PRIVATE: flag('Callers may make this server call every host on private networks', false),
+  IMAGE_MAX_MEGAPIXELS: integer(
+    'Largest image that is taken from callers or converted, in megapixels, all frames counted',
+    1,
+    1_000,
+    100,
+  ),
+  STRIP_METADATA: flag(
+    'Leave the workflow that ComfyUI writes into PNG and WebP out of the stored files',
+    false,
+  ),
   STATE_DIR: text(
     'Folder in which jobs, assets and idempotency keys outlive a restart; in memory only where not set',
     'a path',

@@ -47,9 +47,12 @@ export interface Settings {
     shutdownGraceMs: number;
     /** How files are fetched that workflows name by URL. */
     fetch: { maxBytes: number; timeoutMs: number };
+    /** Stored pictures carry no workflow. */
+    stripMetadata: boolean;
   };
   /** What callers may make this server call beyond the public internet. */
   outbound: { allowHosts: string[]; allowPrivate: boolean };
+  images: { maxMegapixels: number };
   /** What is remembered, and how long. */
   state: {
     /** Folder of the database; absent: in memory. */
@@ -130,9 +133,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       noBackendAfterMs: values.NO_BACKEND_S * 1_000,
       storeRetryMs: values.STORE_RETRY_S * 1_000,
       shutdownGraceMs: values.SHUTDOWN_GRACE_S * 1_000,
+      stripMetadata: values.STRIP_METADATA,
       fetch: { maxBytes: values.MAX_UPLOAD_MB * MIB, timeoutMs: values.FETCH_TIMEOUT_S * 1_000 },
     },
     outbound: { allowHosts: values.FETCH_ALLOW_HOSTS ?? [], allowPrivate: values.FETCH_ALLOW_PRIVATE },
+    images: { maxMegapixels: values.IMAGE_MAX_MEGAPIXELS },
     state: { directory: values.STATE_DIR },
     assets: {
       maxUploadBytes: values.MAX_UPLOAD_MB * MIB,

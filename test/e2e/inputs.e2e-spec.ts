@@ -147,7 +147,7 @@ describe('a file in place of a name', () => {
         /is not base64/,
       ],
       ['data:image/png', 'invalid_input', /no data: URL/],
-      [`${base64.slice(0, 5_000)}*`, 'invalid_input', /is not base64/],
+      [`${base64.replace(/=+$/, '').repeat(4)}*`, 'invalid_input', /is not base64/],
       [`${files.url}/missing.png`, 'input_unavailable', /404/],
       ['file:///etc/passwd', 'invalid_input', /./],
       ['gopher://127.0.0.1:70/x', 'invalid_input', /./],

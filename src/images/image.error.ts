@@ -1,0 +1,24 @@
+/**
+ * `too_many_pixels`: more than may be decoded, all frames counted. `damaged`: cut off, or not what its first bytes say.
+ * `not_supported`: an image, or a conversion of it, that cannot be done here. `too_slow`: it took longer than images may.
+ * `busy`: too many wait already.
+ */
+export type ImageErrorCode = 'too_many_pixels' | 'damaged' | 'not_supported' | 'too_slow' | 'busy';
+
+/** What is wrong with an image, in words for the caller: a whole sentence, without paths or what a library said. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError';
+
+  constructor(
+    readonly code: ImageErrorCode,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+  }
+
+  /** May the same image succeed a little later? */
+  get retryable(): boolean {
+    return this.code === 'busy';
+  }
+}

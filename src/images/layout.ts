@@ -1,0 +1,7 @@
+/** What an image says of itself before anything of it is decoded. */
+export interface Layout {
+  width: number;
+  height: number;
+  /** 1 or more. */
+  frames: number;
+}

@@ -1,0 +1,27 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+/** Where an image is: the path of a file, or how to get its bytes, which are read once. */
+export type ImageSource = string | (() => Readable | Promise<Readable>);
+
+/** Runs `work` with a new folder under the system's for temporary files; it is gone afterwards. */
+export async function inWorkFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'comfy-images-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** The image as a file: what decodes it reads here and there, and would keep a stream in memory as a whole. */
+export async function asFile(source: ImageSource, folder: string, signal: AbortSignal): Promise<string> {
+  if (typeof source === 'string') return source;
+  const path = join(folder, 'source');
+  await pipeline(await source(), createWriteStream(path), { signal });
+  return path;
+}
