@@ -83,6 +83,22 @@ describe('Courier', () => {
     expect(pause).toBeLessThan(80_000);
   });
 
+  it.each([
+    ['120', 120_000],
+    ['86400', 3_600_000],
+    ['1', 10_000],
+    ['soon', 10_000],
+  ])('waits as long as the receiver wants, within bounds: %s', async (header, atLeast) => {
+    write('a');
+    start({ schedule: [12_500] });
+    await expect.poll(() => receivers.calls.length).toBe(1);
+    receivers.calls[0]?.answer(429, { 'retry-after': header });
+    await expect.poll(() => stateOf('a')?.attempts).toBe(1);
+    const pause = (stateOf('a')?.due ?? 0) - (stateOf('a')?.lastAt ?? 0);
+    expect(pause).toBeGreaterThanOrEqual(atLeast - 100);
+    expect(pause).toBeLessThanOrEqual(Math.max(atLeast, 15_000) + 100);
+  });
+
   it('gives up after the last try, and starts anew when it is told to', async () => {
     write('a');
     receivers.rule = () => 500;

@@ -16,6 +16,9 @@ const GONE = 410;
 /** Milliseconds until the database is asked again that failed. */
 const STATE_RETRY_MS = 1_000;
 
+/** Longest pause that a receiver may ask for: the day is ours. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+
 /** `setTimeout` takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -130,7 +133,7 @@ export class Courier {
     const pause = answer.status === GONE ? undefined : pauseAfter(tries + 1, this.options.schedule);
     try {
       if (isTaken(answer)) this.store.taken(id, answer);
-      else this.store.refused(id, answer, pause === undefined ? undefined : Date.now() + pause);
+      else this.store.refused(id, answer, pause === undefined ? undefined : Date.now() + wait(pause, answer));
     } catch (error) {
       this.logger.error(`What became of ${id} cannot be written down: ${(error as Error).message}`);
       return false;
@@ -141,4 +144,9 @@ export class Courier {
     );
     return true;
   }
+}
+
+/** As long as the receiver wants, within bounds, and no less than it is its turn. */
+function wait(pause: number, { retryAfterMs = 0 }: Answer): number {
+  return Math.max(pause, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
 }

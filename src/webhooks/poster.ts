@@ -8,6 +8,8 @@ export interface Answer {
   status: number | undefined;
   /** Why there was none. */
   error: OutboundErrorCode | undefined;
+  /** Milliseconds after which the receiver wants to be called again, where it says so. */
+  retryAfterMs?: number | undefined;
 }
 
 export interface Letter {
@@ -30,12 +32,12 @@ export class Poster {
   async post({ id, url, body }: Letter, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     const headers = {
       'content-type': 'application/json',
-      'user-agent': 'comfy-sync-server',
       ...this.signer.headersOf(id, new Date(), body),
     };
     try {
-      const { status } = await this.outbound.post(url, { headers, body, timeoutMs, signal });
-      return { status, error: undefined };
+      const answer = await this.outbound.post(url, { headers, body, timeoutMs, signal });
+      const retryAfterMs = retryAfterOf(answer.headers['retry-after'], Date.now());
+      return { status: answer.status, error: undefined, retryAfterMs };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof OutboundError) return { status: error.status, error: error.code };
@@ -48,4 +50,11 @@ export class Poster {
 /** Taken: a success whose answer came to its end. A redirect is none, as it is not followed. */
 export function isTaken({ status, error }: Answer): boolean {
   return error === undefined && status !== undefined && status >= 200 && status < 300;
+}
+
+/** What a `Retry-After` header says (RFC 9110, 10.2.3), in milliseconds from `now`; undefined: nothing. */
+export function retryAfterOf(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

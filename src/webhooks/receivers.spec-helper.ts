@@ -1,4 +1,4 @@
-import { Outbound, OutboundError, type PostOptions } from '../outbound/index.js';
+import { type Answered, Outbound, OutboundError, type PostOptions } from '../outbound/index.js';
 
 export interface Call {
   url: string;
@@ -7,7 +7,7 @@ export interface Call {
   type: string;
   data: { job_id: string; progress?: { value: number }; error?: { code: string } };
   /** Answers it: a status, or an error. */
-  answer(outcome: number | OutboundError): void;
+  answer(outcome: number | OutboundError, headers?: Record<string, string>): void;
 }
 
 /** Receivers whose answers the test gives, or a rule of its. */
@@ -29,7 +29,7 @@ export class Receivers extends Outbound {
     throw new Error('nothing is fetched');
   }
 
-  post(url: string, { headers, body, signal }: PostOptions): Promise<{ status: number }> {
+  post(url: string, { headers, body, signal }: PostOptions): Promise<Answered> {
     return new Promise((resolve, reject) => {
       this.waiting += 1;
       const done =
@@ -44,8 +44,10 @@ export class Receivers extends Outbound {
         url,
         id: headers['webhook-id'] ?? '',
         timestamp: Number(headers['webhook-timestamp']),
-        answer: (outcome) =>
-          typeof outcome === 'number' ? done(resolve)({ status: outcome }) : done(reject)(outcome),
+        answer: (outcome, answered = {}) =>
+          typeof outcome === 'number'
+            ? done(resolve)({ status: outcome, headers: answered })
+            : done(reject)(outcome),
       };
       this.calls.push(call);
       const status = this.rule(call);
