@@ -12,6 +12,12 @@ import { type Manner, Receiver, SECRET } from './support/receiver.js';
 import { Service } from './support/service.js';
 import { failing, picture, slow } from './support/workflows.js';
 
+/** One pixel. */
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
 const LONG = { interval: 20, timeout: 25_000 };
 const ENV = { WEBHOOK_SECRETS: SECRET, FETCH_ALLOW_HOSTS: '127.0.0.1' };
 
@@ -377,6 +383,27 @@ describe('a request', () => {
     expect(await jobs()).toBe(0);
   });
 
+  it('may be a form, of which nothing stays where it is refused', async () => {
+    await start();
+    const send = (webhookUrl: string) => {
+      const form = new FormData();
+      form.set(
+        'workflow_data',
+        JSON.stringify({ ...picture(), '10': { class_type: 'LoadImage', inputs: {} } }),
+      );
+      form.set('webhook_url', webhookUrl);
+      form.set('webhook_events', '["job.succeeded"]');
+      form.set('10.image', new Blob([PNG]), 'photo.png');
+      return fetch(`${gateway().url}/api/generate`, { method: 'POST', body: form });
+    };
+    const problem = await readProblem(await send('http://10.0.0.1/'));
+    expect(problem.errors).toMatchObject([{ field: 'webhook_url' }]);
+    expect(await gateway().files()).toEqual([]);
+    const response = await send(receiver.url);
+    expect(await response.json()).toMatchObject({ webhook: { events: ['job.succeeded'] } });
+    await expect.poll(() => receiver.taken.map(({ type }) => type), SOON).toEqual(['job.succeeded']);
+  });
+
   it('is told which setting is missing', async () => {
     await start(undefined, { env: { WEBHOOK_SECRETS: '' } });
     const problem = await gateway().problem('/api/generate', body({ webhook_url: receiver.url }));
@@ -457,6 +484,18 @@ describe('over a restart', () => {
       await expect.poll(async () => (await viewOf(job))?.status, LONG).toBe('delivered');
     }
     expect((await viewOf(retried))?.attempts).toBe(2);
+  });
+
+  it('a host that is not allowed any more gets no further call', async () => {
+    service = await begin();
+    receiver.manner = () => 503;
+    const job = await call(picture());
+    await expect.poll(async () => (await viewOf(job))?.attempts, LONG).toBe(1);
+    await service.stop();
+    service = await begin({ FETCH_ALLOW_HOSTS: '' });
+    await expect.poll(async () => (await viewOf(job))?.last_error, LONG).toBe('not_allowed');
+    expect(await viewOf(job)).toMatchObject({ status: 'pending', attempts: 2 });
+    expect(receiver.received).toHaveLength(1);
   });
 
   it('what is asked to stop breaks off a call that hangs, ends, and leaves it to the next process', async () => {
