@@ -4,9 +4,9 @@
  * workflow.
  */
 const faces =
-  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|upload';
+  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|upload|admin|webhooks';
 
-const shared = 'problem|request|feed|idempotency|delivery|upload';
+const shared = 'problem|request|feed|idempotency|delivery|upload|admin|webhooks';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Module } from '@nes
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
+import { AdminModule } from './admin/index.js';
 import { ApiV2Module } from './api-v2/index.js';
 import { AssetsModule } from './assets/index.js';
 import { BackendsModule } from './backends/index.js';
@@ -15,6 +16,7 @@ import { OutboundModule } from './outbound/index.js';
 import { ProgressModule } from './progress/index.js';
 import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
+import { WebhooksModule } from './webhooks/index.js';
 
 type Config = ConfigService<Settings, true>;
 
@@ -72,9 +74,20 @@ export class AppModule implements BeforeApplicationShutdown {
             baseUrl: config.get('server.baseUrl', { infer: true }),
           }),
         }),
-        BackendsModule.forRootAsync({
+        AdminModule.forRootAsync({
           inject: [ConfigService],
           useFactory: (config: Config) => ({ adminToken: config.get('adminToken', { infer: true }) }),
+        }),
+        BackendsModule,
+        // Behind the engine, whose jobs it watches from the start.
+        WebhooksModule.forRootAsync({
+          inject: [ConfigService],
+          useFactory: (config: Config) => ({
+            ...config.get('webhooks', { infer: true }),
+            baseUrl: config.get('server.baseUrl', { infer: true }),
+            retentionMs: config.get('assets.retentionMs', { infer: true }),
+            shutdownGraceMs: config.get('comfy.shutdownGraceMs', { infer: true }),
+          }),
         }),
         AssetsModule.forRootAsync({
           inject: [ConfigService],

@@ -9,7 +9,7 @@ import { EventsController } from './events.controller.js';
 import { ContractHealthController } from './health.controller.js';
 import { JobsController } from './jobs.controller.js';
 
-/** Comfy API v2. Needs `ComfyService`, `Assets`, `Storage` and `StateDatabase` in reach. */
+/** Comfy API v2. Needs `ComfyService`, `Assets`, `Storage`, `StateDatabase` and `Webhooks` in reach. */
 @Module({
   imports: [FeedModule, IdempotencyModule, UploadModule],
   controllers: [JobsController, EventsController, AssetsController, ContractHealthController],

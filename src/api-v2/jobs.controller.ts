@@ -24,7 +24,8 @@ import {
   tellReplay,
 } from '../idempotency/index.js';
 import { ApiContractErrors, fieldProblem, ProblemException, ProblemFilter } from '../problem/index.js';
-import { Caller, CALLER_HEADER } from '../request/index.js';
+import { Caller, CALLER_HEADER, readCursor, writeCursor } from '../request/index.js';
+import { TellsWebhook, Webhooks } from '../webhooks/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
 import { type ContractStatus, fromContractStatus, toContractJob } from './contract-job.js';
 import { ContractJobs } from './contract-jobs.js';
@@ -49,6 +50,7 @@ export class JobsController {
     private readonly jobs: ContractJobs,
     private readonly idempotency: Idempotency,
     private readonly assets: Assets,
+    private readonly webhooks: Webhooks,
     @Inject(API_V2_OPTIONS) private readonly options: ApiV2Options,
   ) {}
 
@@ -61,6 +63,7 @@ export class JobsController {
   })
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
+  @TellsWebhook()
   @ApiResponse({ status: 201, description: 'The job', type: ContractJobDto })
   @ApiContractErrors(
     'invalid_request',
@@ -72,7 +75,9 @@ export class JobsController {
     'missing_asset',
     'invalid_input',
     'idempotency_key_reuse',
+    'webhooks_off',
     'queue_full',
+    'webhooks_full',
     'internal_error',
     'state_error',
     'no_backend',
@@ -85,14 +90,15 @@ export class JobsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<ContractJobDto> {
-    const submission = await this.idempotency.submitOnce(key, scope, {
+    const job = {
       workflow: body.workflow,
       allOutputs: true,
       includeTemp: body.include_temp ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       extraData: keysOf(body),
-    });
+    };
+    const submission = await this.idempotency.submitOnce(key, scope, job, this.webhooks.attach(body));
     tellReplay(submission, response);
     const reply = this.show(await this.jobs.verdict(submission.job), request);
     response.setHeader('Location', reply.urls.self);
@@ -114,7 +120,7 @@ export class JobsController {
     });
     return {
       jobs: jobs.map((job) => this.show(job, request)),
-      ...(next === undefined ? {} : { next_cursor: Buffer.from(String(next)).toString('base64url') }),
+      ...(next === undefined ? {} : { next_cursor: writeCursor(next) }),
     };
   }
 
@@ -158,11 +164,15 @@ export class JobsController {
   }
 
   private show(state: JobState, request: Request): ContractJobDto {
-    return toContractJob(
-      state,
-      this.comfy.forecast(state.id),
-      replyContext(request, this.options, this.assets),
-    );
+    const webhook = this.webhooks.viewOf(state.id);
+    return {
+      ...toContractJob(
+        state,
+        this.comfy.forecast(state.id),
+        replyContext(request, this.options, this.assets),
+      ),
+      ...(webhook === undefined ? {} : { webhook }),
+    };
   }
 }
 
@@ -181,13 +191,4 @@ function keysOf({ extra_data: extra }: PostJobsDto): Record<string, string> | un
     });
   }
   return { api_key_comfy_org: key };
-}
-
-function readCursor(cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  const text = Buffer.from(cursor, 'base64url').toString();
-  if (!/^\d{1,15}$/.test(text)) {
-    throw fieldProblem({ field: 'cursor', message: 'must be the next_cursor of another page' });
-  }
-  return Number(text);
 }

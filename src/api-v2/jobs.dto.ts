@@ -14,6 +14,7 @@ import {
   Min,
 } from 'class-validator';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
+import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 
 const JOB_ID = '7b87c392-de65-410f-9557-0ac08ad2a975';
 const WORKFLOW_EXAMPLE = {
@@ -72,6 +73,12 @@ export class PostJobsDto {
   @Min(-100, { message: 'must be -100 or more' })
   @Max(100, { message: 'must be 100 or less' })
   priority?: number;
+
+  @WebhookUrlField()
+  webhook_url?: string;
+
+  @WebhookEventsField()
+  webhook_events?: WebhookEvent[];
 }
 
 /** Which jobs to list. */
@@ -238,6 +245,9 @@ export class ContractJobDto {
   metrics!: Record<string, number | null>;
   @ApiProperty({ type: () => ContractJobUrlsDto })
   urls!: ContractJobUrlsDto;
+  /** Who is told of it, and how that goes; absent without `webhook_url`. An extension of the contract. */
+  @ApiPropertyOptional({ type: () => JobWebhookDto })
+  webhook?: JobWebhookDto;
 }
 
 /** Jobs, the newest first. */

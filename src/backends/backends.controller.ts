@@ -1,8 +1,8 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { AdminGuard } from '../admin/index.js';
 import { type BackendStatus, ComfyService } from '../comfy/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
-import { AdminGuard } from './admin.guard.js';
 import { BackendDto, BackendsDto } from './backends.dto.js';
 
 const NAME = {

@@ -6,6 +6,7 @@ import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from '
 import { parseBackendHeaders } from './backend-headers.js';
 import { parseLinkSecrets } from './link-secrets.js';
 import { parseOrigins } from './origins.js';
+import { parseWebhookSecrets } from './webhook-secrets.js';
 
 /**
  * Every environment variable the service reads, and nothing else does. Unknown variables are left alone: the
@@ -74,11 +75,17 @@ export const SETTINGS_SCHEMA = z.object({
   ),
   SHUTDOWN_GRACE_S: integer('How long running jobs may take to end after SIGTERM, in seconds', 0, 86_400, 25),
   ADMIN_TOKEN: text(
-    'Token for /api/backends, sent as `Authorization: Bearer …`; open to everybody where not set',
+    'Token for /api/backends and /api/webhooks, sent as `Authorization: Bearer …`; open to everybody where not set',
     'any text',
     { secret: true },
   ),
   GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
+  WEBHOOK_SECRETS: parsed(
+    'Keys that sign webhooks (Standard Webhooks); each signs, the newest first. No webhooks where not set',
+    'whsec_ and base64 of 24 to 64 bytes, several separated by commas',
+    parseWebhookSecrets,
+    { secret: true },
+  ),
 
   OUTPUT_DIR: textOr('Folder of the local copies, served at /output_images', 'a path', 'output_images'),
   MAX_OUTPUT_MB: integer('Largest file taken from ComfyUI, in MiB', 1, 102_400, 2_048),

@@ -66,6 +66,13 @@ export interface Settings {
   /** Token for what only operators may do; absent: everybody may. */
   adminToken: string | undefined;
   generate: { waitLimitMs: number };
+  webhooks: {
+    /** Each signs, the newest first; absent: there are no webhooks. */
+    secrets: string[] | undefined;
+    /** For tests: milliseconds from each try at a delivery to the next, and for each. */
+    scheduleMs?: readonly number[];
+    tryMs?: number;
+  };
   storage: {
     directory: string;
     maxFileBytes: number;
@@ -138,6 +145,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     },
     adminToken: values.ADMIN_TOKEN,
     generate: { waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000 },
+    webhooks: { secrets: values.WEBHOOK_SECRETS },
     storage: {
       directory: values.OUTPUT_DIR,
       maxFileBytes: values.MAX_OUTPUT_MB * MIB,

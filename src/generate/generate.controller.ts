@@ -44,6 +44,7 @@ import {
   tellApplied,
 } from '../request/index.js';
 import { openFile, Storage } from '../storage/index.js';
+import { TellsWebhook } from '../webhooks/index.js';
 import {
   GenerateDto,
   GenerateFileDto,
@@ -152,7 +153,9 @@ const CALL_PROBLEMS = [
   'workflow_format_ui',
   'output_node_not_found',
   'idempotency_key_reuse',
+  'webhooks_off',
   'queue_full',
+  'webhooks_full',
   'cancelled',
   'state_error',
   'wait_timeout',
@@ -194,6 +197,7 @@ export class GenerateController {
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
   @ApiHeader(PREFER_HEADER)
+  @TellsWebhook()
   @ApiResponse(PENDING_CALL)
   @ApiProblems(...CALL_PROBLEMS)
   async generate(
@@ -206,7 +210,7 @@ export class GenerateController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
-    const submission = await this.generateService.submit(body, caller, key, files?.take());
+    const submission = await this.generateService.submit(body, caller, key, files);
     const wanted = { index: body.output_index, file: wantsFile(body.response_type, request) };
     return this.waitFor(
       submission,
@@ -234,6 +238,7 @@ export class GenerateController {
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
   @ApiHeader(PREFER_HEADER)
+  @TellsWebhook()
   @ApiResponse(PENDING_CALL)
   @ApiProblems(...CALL_PROBLEMS)
   async generateFile(
@@ -245,7 +250,7 @@ export class GenerateController {
     @FilesOfForm() files: FormFiles | undefined,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
-    const submission = await this.generateService.submit(body, caller, key, files?.take());
+    const submission = await this.generateService.submit(body, caller, key, files);
     const wanted = { index: body.output_index, file: true };
     return this.waitFor(
       submission,
@@ -306,7 +311,8 @@ export class GenerateController {
   private answer(state: JobState, { file, index }: Wanted, response: Response) {
     if (!isFinal(state)) return this.pend(state, { file, index }, response);
     const success = expectSuccess(state);
-    return file ? this.sendFile(success, index, response) : toReply(success, index ?? 0);
+    if (file) return this.sendFile(success, index, response);
+    return { ...toReply(success, index ?? 0), ...this.generateService.webhookOf(state.id) };
   }
 
   private pend(state: JobState, { file, index }: Wanted, response: Response): PendingReplyDto {
@@ -317,7 +323,10 @@ export class GenerateController {
     });
     response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
     response.setHeader('Location', query.size === 0 ? url : `${url}?${query.toString()}`);
-    return toPending(state, this.generateService.forecast(state.id), url);
+    return {
+      ...toPending(state, this.generateService.forecast(state.id), url),
+      ...this.generateService.webhookOf(state.id),
+    };
   }
 
   /** Streams the file; from its local copy as a rule, which every storage keeps. */

@@ -3,6 +3,7 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
+import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 import { IsNodeId } from './is-node-id.decorator.js';
 
 /** Runs on every ComfyUI, also one without any model. */
@@ -107,6 +108,12 @@ export class GenerateFileDto {
   @Min(-100, { message: 'must be -100 or more' })
   @Max(100, { message: 'must be 100 or less' })
   priority?: number;
+
+  @WebhookUrlField()
+  webhook_url?: string;
+
+  @WebhookEventsField()
+  webhook_events?: WebhookEvent[];
 }
 
 /** A workflow to run, and how to answer. */
@@ -212,6 +219,9 @@ export class GenerateReplyDto {
     example: NODE_ERRORS_EXAMPLE,
   })
   node_errors?: Record<string, NodeErrorsDto>;
+  /** Who is told of the job, and how that goes; absent without `webhook_url`. */
+  @ApiPropertyOptional({ type: () => JobWebhookDto })
+  webhook?: JobWebhookDto;
 }
 
 /** A job that has not ended yet. */
@@ -238,4 +248,7 @@ export class PendingReplyDto {
   /** How far it is, from 0 to 1. */
   @ApiProperty({ type: 'number', minimum: 0, maximum: 1, example: 0.42 })
   progress!: number;
+  /** Who is told of the job, and how that goes; absent without `webhook_url`. */
+  @ApiPropertyOptional({ type: () => JobWebhookDto })
+  webhook?: JobWebhookDto;
 }

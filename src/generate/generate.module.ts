@@ -5,7 +5,7 @@ import { GenerateController } from './generate.controller.js';
 import { ConfigurableModuleClass } from './generate.module-definition.js';
 import { GenerateService } from './generate.service.js';
 
-/** The user's two endpoints. Needs `ComfyService`, `Storage` and `Assets` in reach. */
+/** The user's two endpoints. Needs `ComfyService`, `Storage`, `Assets` and `Webhooks` in reach. */
 @Module({
   imports: [IdempotencyModule, UploadModule],
   controllers: [GenerateController],

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer } from 'rxjs';
-import { ComfyService, type FormFile, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
+import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
+import { type JobWebhookDto, Webhooks } from '../webhooks/index.js';
+import type { FormFiles } from './form-files.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
 
@@ -21,25 +23,32 @@ export class GenerateService {
   constructor(
     private readonly comfy: ComfyService,
     private readonly idempotency: Idempotency,
+    private readonly webhooks: Webhooks,
     @Inject(GENERATE_OPTIONS) private readonly options: GenerateOptions,
   ) {}
 
-  /** @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`; StateError */
-  submit(
+  /**
+   * @throws ComfyError where the job was not accepted; ProblemException `idempotency_key_reuse`, and of `Webhooks.attach`;
+   * StateError
+   */
+  async submit(
     body: GenerateFileDto,
     caller: string,
     { key, scope }: IdempotencyKeyOf,
-    files: readonly FormFile[] = [],
+    form?: FormFiles,
   ): Promise<Submission> {
-    return this.idempotency.submitOnce(key, scope, {
+    // Before anybody takes the files, which go where this throws.
+    const attachment = this.webhooks.attach(body);
+    const job = {
       workflow: body.workflow_data,
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
       includeTemp: body.include_temp ?? undefined,
       priority: body.priority ?? undefined,
       caller,
-      files,
-    });
+      files: form?.take() ?? [],
+    };
+    return this.idempotency.submitOnce(key, scope, job, attachment);
   }
 
   /**
@@ -99,6 +108,12 @@ export class GenerateService {
   /** Where a job is in line, and when it will be done. */
   forecast(id: string): JobForecast {
     return this.comfy.forecast(id);
+  }
+
+  /** Who is told of a job, for its replies; empty where nobody is. */
+  webhookOf(id: string): { webhook?: JobWebhookDto } {
+    const webhook = this.webhooks.viewOf(id);
+    return webhook === undefined ? {} : { webhook };
   }
 
   /** Where a job can be asked for. */

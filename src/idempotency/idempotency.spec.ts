@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ComfyService, JobFailure, JobState, SubmitHooks, SubmitRequest } from '../comfy/index.js';
 import { StateDatabase } from '../state/index.js';
@@ -138,5 +139,28 @@ describe('Idempotency', () => {
     expect((await submit('k')).replayed).toBe(false);
     await submit('another');
     expect(database.get('SELECT count(*) AS n FROM idempotency_keys')).toEqual({ n: 2 });
+  });
+
+  it('attaches what belongs to a job once, and to no other request', async () => {
+    const written: string[] = [];
+    const attachment = (url: string) => ({ decisive: { url }, write: (id: string) => void written.push(id) });
+    const call = (key: string | undefined, url: string) =>
+      idempotency.submitOnce(key, '', { workflow }, attachment(url));
+    expect(await call('k', 'a')).toMatchObject({ job: { id: 'job-0' }, replayed: false });
+    expect(await call('k', 'a')).toMatchObject({ job: { id: 'job-0' }, replayed: true });
+    await expect(call('k', 'b')).rejects.toThrow(/another request/);
+    await expect(submit('k')).rejects.toThrow(/another request/);
+    await call(undefined, 'a');
+    expect(written).toEqual(['job-0', 'job-1']);
+  });
+
+  it('takes what it took before there was anything to attach', async () => {
+    await submit('k');
+    const text =
+      '{"allOutputs":false,"outputNode":null,"priority":0,' +
+      '"workflow":{"1":{"class_type":"A","inputs":{"seed":18446744073709551615,"text":"x"}}}}';
+    expect(database.get('SELECT fingerprint FROM idempotency_keys')).toEqual({
+      fingerprint: createHash('sha256').update(text).digest('base64url'),
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { configure } from 'safe-stable-stringify';
-import { ComfyService, type JobState, type SubmitHooks, type SubmitRequest } from '../comfy/index.js';
+import { ComfyService, type JobState, type SubmitRequest } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
 import { StateDatabase } from '../state/index.js';
 
@@ -21,6 +21,14 @@ export interface Submission {
   job: JobState;
   /** The job of an earlier request with the same key. */
   replayed: boolean;
+}
+
+/** What a request wants beside its job. */
+export interface Attachment {
+  /** Belongs to what the key stands for; any JSON. */
+  decisive: unknown;
+  /** Writes it down, together with a job that is made. */
+  write(jobId: string): void;
 }
 
 interface KeyRow {
@@ -43,18 +51,21 @@ export class Idempotency {
    * Submits a workflow, unless the key stands for this very request: then its job is the answer. A key whose job failed for
    * a reason that passes, or is forgotten, is free again.
    * @param key undefined: every request is a job
-   * @param alongside see `ComfyService.submit`
    * @param scope keys of one scope are told apart from those of another: who asks, where that is known
+   * @param attachment left as it is where the job is there already
    * @throws ProblemException `idempotency_key_reuse`; what `ComfyService.submit` throws
    */
   async submitOnce(
     key: string | undefined,
     scope: string,
     request: SubmitRequest,
-    alongside?: SubmitHooks['alongside'],
+    attachment?: Attachment,
   ): Promise<Submission> {
-    if (key === undefined) return { job: await this.comfy.submit(request, { alongside }), replayed: false };
-    const fingerprint = fingerprintOf(request);
+    const attach = (id: string) => attachment?.write(id);
+    if (key === undefined) {
+      return { job: await this.comfy.submit(request, { alongside: attach }), replayed: false };
+    }
+    const fingerprint = fingerprintOf(request, attachment);
     let earlier: JobState | undefined;
     // Asked for at the last moment: another request with the key may come while files are taken in.
     const instead = () => (earlier = this.jobOf(key, scope, fingerprint));
@@ -62,7 +73,7 @@ export class Idempotency {
       instead,
       alongside: (id) => {
         this.keep(key, scope, fingerprint, id);
-        alongside?.(id);
+        attach(id);
       },
     });
     return { job, replayed: earlier !== undefined };
@@ -107,7 +118,7 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf(request: SubmitRequest): string {
+function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefined): string {
   const { workflow, outputNode, allOutputs = false, priority = 0, includeTemp, files = [] } = request;
   const decisive = {
     workflow,
@@ -119,6 +130,7 @@ function fingerprintOf(request: SubmitRequest): string {
     ...(files.length === 0
       ? {}
       : { files: files.map(({ node, input, received: { hash } }) => ({ node, input, hash })) }),
+    ...(attachment === undefined ? {} : { attachment: attachment.decisive }),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')

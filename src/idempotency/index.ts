@@ -1,4 +1,4 @@
-export { Idempotency, type Submission } from './idempotency.js';
+export { type Attachment, Idempotency, type Submission } from './idempotency.js';
 export {
   IDEMPOTENCY_HEADER,
   IdempotencyKey,

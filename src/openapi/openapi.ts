@@ -18,6 +18,7 @@ export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
     .addTag('assets (Comfy API v2)', 'Files for workflows, and files that jobs made')
     .addTag('files', 'Fetch what was stored')
     .addTag('backends', 'For operators')
+    .addTag('webhooks', 'For operators: what could not be delivered, and once more')
     .addTag('health', 'For orchestrators')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' }, 'admin')
     .build();

@@ -85,7 +85,14 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   idempotency_key_reuse: {
     detail: 'This Idempotency-Key was used for another request. Send a new key, or the same request.',
   },
+  webhooks_off: {
+    detail: 'webhook_url: this server signs no webhooks, because its operator has not set WEBHOOK_SECRETS.',
+  },
   queue_full: { detail: '1000 jobs are waiting already. Try again in a moment.', retry_after: 5 },
+  webhooks_full: {
+    detail: 'Too many webhooks wait to be delivered. Try again later, or without webhook_url.',
+    retry_after: 60,
+  },
   too_many_streams: { detail: 'Too many watch jobs at once. Ask for the job instead.', retry_after: 5 },
   internal_error: { detail: 'This was not expected; the log of the server says more.' },
   node_execution_error: {

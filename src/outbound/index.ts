@@ -1,3 +1,10 @@
-export { type Fetched, type GetOptions, Outbound, type OutboundRules, type PostOptions } from './outbound.js';
+export {
+  type Answered,
+  type Fetched,
+  type GetOptions,
+  Outbound,
+  type OutboundRules,
+  type PostOptions,
+} from './outbound.js';
 export { OutboundModule } from './outbound.module.js';
 export { OutboundError, type OutboundErrorCode } from './outbound.error.js';

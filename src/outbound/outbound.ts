@@ -33,6 +33,13 @@ export interface PostOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** A whole answer to a POST; what its body said nobody looks at. */
+export interface Answered {
+  status: number;
+  /** Lower-case names; several of one name are joined by commas. */
+  headers: Readonly<Record<string, string>>;
+}
+
 /** Calls URLs that callers name, and nothing that they should not reach through us. */
 export abstract class Outbound {
   /**
@@ -46,9 +53,9 @@ export abstract class Outbound {
 
   /**
    * Redirects are not followed. Resolves once the whole answer is there, whatever its status.
-   * @throws OutboundError `not_allowed` · `unreachable` · `timeout`; the signal's reason
+   * @throws OutboundError `not_allowed` · `unreachable` · `timeout` · `too_large`, an answer without an end; the signal's reason
    */
-  abstract post(url: string, options: PostOptions): Promise<{ status: number }>;
+  abstract post(url: string, options: PostOptions): Promise<Answered>;
 
   /** Ends what is under way. */
   abstract close(): Promise<void>;

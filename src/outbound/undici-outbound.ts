@@ -4,7 +4,14 @@ import { AddressPolicy } from './address-policy.js';
 import { checkedUrl } from './checked-url.js';
 import { Deadline, tooSlow } from './deadline.js';
 import { OutboundError } from './outbound.error.js';
-import { type Fetched, type GetOptions, Outbound, type OutboundRules, type PostOptions } from './outbound.js';
+import {
+  type Answered,
+  type Fetched,
+  type GetOptions,
+  Outbound,
+  type OutboundRules,
+  type PostOptions,
+} from './outbound.js';
 import { type Lookup, safeConnector } from './safe-connector.js';
 
 /** Connections to one origin at a time. */
@@ -20,8 +27,8 @@ const MAX_HEADERS = 16 * 1024;
 const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Bytes of an answer to a POST that are read; nobody looks at them. */
-const MAX_ANSWER = 64 * 1024;
+/** Bytes of an answer to a POST, which nobody looks at: one that is longer does not come to its end. */
+const MAX_ANSWER = 1024 * 1024;
 
 const USER_AGENT = 'comfy-sync-server';
 
@@ -62,16 +69,18 @@ export class UndiciOutbound extends Outbound {
     }
   }
 
-  async post(url: string, { headers, body, timeoutMs, signal }: PostOptions): Promise<{ status: number }> {
+  async post(url: string, { headers, body, timeoutMs, signal }: PostOptions): Promise<Answered> {
     const deadline = new Deadline(timeoutMs, signal);
     try {
       const answer = await this.call('POST', this.check(url), deadline, headers, body);
       let read = 0;
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         read += chunk.length;
-        if (read > MAX_ANSWER) break;
+        if (read > MAX_ANSWER) {
+          throw new OutboundError('too_large', 'The answer is too long.', answer.statusCode);
+        }
       }
-      return { status: answer.statusCode };
+      return { status: answer.statusCode, headers: flat(answer.headers) };
     } catch (error) {
       throw asOutboundError(error, deadline);
     } finally {

@@ -50,4 +50,40 @@ export const SCHEMA_STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created);
   `,
+  // Who is told of a job, and what there is to tell. `ended`: the end of the job has its delivery, or needs none.
+  `
+  CREATE TABLE webhooks (
+    job TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    events TEXT NOT NULL,
+    progress TEXT,
+    created INTEGER NOT NULL,
+    ended INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX webhooks_open ON webhooks (job) WHERE ended IS NULL;
+  CREATE INDEX webhooks_by_end ON webhooks (ended) WHERE ended IS NOT NULL;
+
+  CREATE TABLE webhook_deliveries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    job TEXT NOT NULL,
+    event TEXT NOT NULL,
+    url TEXT NOT NULL,
+    host TEXT NOT NULL,
+    body TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    last_status INTEGER,
+    last_error TEXT,
+    last_at INTEGER,
+    due INTEGER,
+    created INTEGER NOT NULL,
+    settled INTEGER
+  ) STRICT;
+  CREATE INDEX webhook_deliveries_by_job ON webhook_deliveries (job, number);
+  CREATE INDEX webhook_deliveries_by_status ON webhook_deliveries (status, number);
+  CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due, number) WHERE status = 'pending';
+  CREATE INDEX webhook_deliveries_settled ON webhook_deliveries (settled) WHERE settled IS NOT NULL;
+  `,
 ];

@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { ProblemException } from '../problem/index.js';
-import { BACKENDS_OPTIONS, type BackendsOptions } from './backends.module-definition.js';
+import { ADMIN_OPTIONS, type AdminOptions } from './admin.module-definition.js';
 
 /** Lets operators in: with the token, or everybody where none is set. */
 @Injectable()
 export class AdminGuard implements CanActivate {
-  constructor(@Inject(BACKENDS_OPTIONS) private readonly options: BackendsOptions) {}
+  constructor(@Inject(ADMIN_OPTIONS) private readonly options: AdminOptions) {}
 
   /** @throws ProblemException `unauthorized` */
   canActivate(context: ExecutionContext): boolean {

@@ -1,0 +1,141 @@
+import type { JobState, NodeErrors, RunProgress } from '../comfy/index.js';
+import { type OutputView, toOutputView } from '../feed/index.js';
+import { failureToProblem } from '../problem/index.js';
+import type { WebhookEvent } from './webhook-events.js';
+
+/** Bytes of a payload at most, about: what is longer loses node errors, then its last outputs. */
+export const MAX_PAYLOAD_BYTES = 64 * 1024;
+
+/** What a receiver is told of a job; what it has nothing to say about is absent. */
+export interface JobData {
+  job_id: string;
+  /** Where the job can be asked for; absolute where SERVER_BASE_URL is set. */
+  job_url: string;
+  status: JobState['status'];
+  outputs?: (OutputView & { index: number })[];
+  error?: { code: string; message: string; node_errors?: NodeErrors };
+  /** Branches of the workflow that ComfyUI skipped. */
+  node_errors?: NodeErrors;
+  progress?: ProgressView;
+  /** Milliseconds. */
+  timings?: Timings;
+  attempts?: number;
+  /** Something is left out, because it was too long; `job_url` has all. */
+  truncated?: true;
+}
+
+interface Timings {
+  queued_ms: number;
+  rendering_ms: number;
+  storing_ms: number;
+  total_ms: number;
+}
+
+interface ProgressView {
+  value: number;
+  node_id: string | null;
+  class_type: string | null;
+  step: number | null;
+  steps: number | null;
+  nodes_done: number;
+  nodes_total: number;
+}
+
+/** The body of one delivery, as text, because that is what is signed. */
+export function endBody(event: WebhookEvent, state: JobState, baseUrl: string): string {
+  const { id, status, outputs, nodeErrors, times, attempts } = state;
+  const error = errorOf(state);
+  return bounded(event, times.finished ?? Date.now(), {
+    job_id: id,
+    job_url: jobUrl(id, baseUrl),
+    status,
+    ...(status === 'succeeded'
+      ? { outputs: outputs.map((output, index) => ({ index, ...toOutputView(output) })) }
+      : {}),
+    ...(error === undefined ? {} : { error }),
+    ...(nodeErrors === undefined ? {} : { node_errors: nodeErrors }),
+    timings: timingsOf(times),
+    attempts: attempts.length + 1,
+  });
+}
+
+/** Of a job that is not remembered any more: whether it came to its end nobody can tell. */
+export function goneBody(id: string, baseUrl: string): string {
+  const message = 'The job is not remembered any more, and how it ended is not known.';
+  return textOf('job.failed', Date.now(), {
+    job_id: id,
+    job_url: jobUrl(id, baseUrl),
+    status: 'failed',
+    error: { code: 'not_found', message },
+  });
+}
+
+export function progressBody(state: JobState, progress: RunProgress, baseUrl: string): string {
+  const { value, node, class: classType, step, steps, nodesDone, nodesTotal } = progress;
+  return textOf('job.progress', Date.now(), {
+    job_id: state.id,
+    job_url: jobUrl(state.id, baseUrl),
+    status: state.status,
+    progress: {
+      value,
+      node_id: node ?? null,
+      class_type: classType ?? null,
+      step: step ?? null,
+      steps: steps ?? null,
+      nodes_done: nodesDone,
+      nodes_total: nodesTotal,
+    },
+  });
+}
+
+function jobUrl(id: string, baseUrl: string): string {
+  return `${baseUrl}/api/generate/${id}`;
+}
+
+function errorOf({ status, failure }: JobState): JobData['error'] {
+  if (failure !== undefined) {
+    const { code, detail, extras } = failureToProblem(failure);
+    return {
+      code,
+      message: detail,
+      ...(extras.node_errors === undefined ? {} : { node_errors: extras.node_errors }),
+    };
+  }
+  if (status !== 'cancelled') return undefined;
+  return { code: 'cancelled', message: 'The job was cancelled before it was done.' };
+}
+
+/** A job may end at any station. */
+function timingsOf({ created, started, rendered, finished = created }: JobState['times']): Timings {
+  const begun = started ?? finished;
+  const made = rendered ?? finished;
+  return {
+    queued_ms: begun - created,
+    rendering_ms: Math.max(0, made - begun),
+    storing_ms: finished - made,
+    total_ms: finished - created,
+  };
+}
+
+function bounded(event: WebhookEvent, at: number, data: JobData): string {
+  const whole = textOf(event, at, data);
+  if (fits(whole)) return whole;
+  const { node_errors: _, error, ...rest } = data;
+  const short: JobData = {
+    ...rest,
+    ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+    truncated: true,
+  };
+  for (let { outputs = [] } = short; ; outputs = outputs.slice(0, Math.floor(outputs.length / 2))) {
+    const text = textOf(event, at, short.outputs === undefined ? short : { ...short, outputs });
+    if (fits(text) || outputs.length === 0) return text;
+  }
+}
+
+function fits(text: string): boolean {
+  return Buffer.byteLength(text) <= MAX_PAYLOAD_BYTES;
+}
+
+function textOf(type: WebhookEvent, at: number, data: JobData): string {
+  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
+}
