@@ -1,5 +1,6 @@
 import type { JobForecast, JobOutput, JobState, JobStatus } from '../comfy/index.js';
 import { messageOf } from '../problem/index.js';
+import type { JobWebhookDto } from '../webhooks/index.js';
 import type { ContractJobDto, ContractOutputDto, ContractProgressDto } from './jobs.dto.js';
 
 export type ContractStatus = ContractJobDto['status'];
@@ -39,7 +40,12 @@ export function fromContractStatus(wanted: ContractStatus): JobStatus[] {
 }
 
 /** A job as the contract shows it: the same job that the sync calls wait for. */
-export function toContractJob(state: JobState, forecast: JobForecast, context: ReplyContext): ContractJobDto {
+export function toContractJob(
+  state: JobState,
+  forecast: JobForecast,
+  context: ReplyContext,
+  webhook?: JobWebhookDto,
+): ContractJobDto {
   const { id, times, progress, failure } = state;
   const self = `${context.base}/api/v2/jobs/${id}`;
   return {
@@ -63,6 +69,7 @@ export function toContractJob(state: JobState, forecast: JobForecast, context: R
       attempts: state.attempts.length + 1,
     },
     urls: { self, events: `${self}/events`, cancel: `${self}/cancel` },
+    ...(webhook === undefined ? {} : { webhook }),
   };
 }
 

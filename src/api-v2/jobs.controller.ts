@@ -164,15 +164,12 @@ export class JobsController {
   }
 
   private show(state: JobState, request: Request): ContractJobDto {
-    const webhook = this.webhooks.viewOf(state.id);
-    return {
-      ...toContractJob(
-        state,
-        this.comfy.forecast(state.id),
-        replyContext(request, this.options, this.assets),
-      ),
-      ...(webhook === undefined ? {} : { webhook }),
-    };
+    return toContractJob(
+      state,
+      this.comfy.forecast(state.id),
+      replyContext(request, this.options, this.assets),
+      this.webhooks.viewOf(state.id),
+    );
   }
 }
 

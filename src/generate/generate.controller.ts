@@ -312,7 +312,7 @@ export class GenerateController {
     if (!isFinal(state)) return this.pend(state, { file, index }, response);
     const success = expectSuccess(state);
     if (file) return this.sendFile(success, index, response);
-    return { ...toReply(success, index ?? 0), ...this.generateService.webhookOf(state.id) };
+    return toReply(success, index ?? 0, this.generateService.webhookOf(state.id));
   }
 
   private pend(state: JobState, { file, index }: Wanted, response: Response): PendingReplyDto {
@@ -323,10 +323,8 @@ export class GenerateController {
     });
     response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
     response.setHeader('Location', query.size === 0 ? url : `${url}?${query.toString()}`);
-    return {
-      ...toPending(state, this.generateService.forecast(state.id), url),
-      ...this.generateService.webhookOf(state.id),
-    };
+    const { id } = state;
+    return toPending(state, this.generateService.forecast(id), url, this.generateService.webhookOf(id));
   }
 
   /** Streams the file; from its local copy as a rule, which every storage keeps. */

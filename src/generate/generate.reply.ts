@@ -1,6 +1,7 @@
 import type { JobForecast, JobOutput, JobState } from '../comfy/index.js';
 import { toOutputView } from '../feed/index.js';
 import { failureToProblem, ProblemException } from '../problem/index.js';
+import type { JobWebhookDto } from '../webhooks/index.js';
 import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
 
 /**
@@ -19,7 +20,11 @@ export function pickOutput(state: JobState, index: number): JobOutput {
   );
 }
 
-export function toReply(state: JobState, index: number): GenerateReplyDto {
+export function toReply(
+  state: JobState,
+  index: number,
+  webhook: JobWebhookDto | undefined,
+): GenerateReplyDto {
   const { url, expiresAt } = pickOutput(state, index);
   const { created, started = created, rendered = started, finished = rendered } = state.times;
   return {
@@ -35,6 +40,7 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
     },
     attempts: state.attempts.length + 1,
     ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
+    ...(webhook === undefined ? {} : { webhook }),
   };
 }
 
@@ -42,6 +48,7 @@ export function toPending(
   state: JobState,
   { position, startsInMs, endsInMs }: JobForecast,
   url: string,
+  webhook: JobWebhookDto | undefined,
 ): PendingReplyDto {
   return {
     job_id: state.id,
@@ -51,6 +58,7 @@ export function toPending(
     ...(position === undefined ? {} : { position }),
     ...(startsInMs === undefined ? {} : { starts_in_ms: startsInMs }),
     ...(endsInMs === undefined ? {} : { ends_in_ms: endsInMs }),
+    ...(webhook === undefined ? {} : { webhook }),
   };
 }
 

@@ -110,10 +110,9 @@ export class GenerateService {
     return this.comfy.forecast(id);
   }
 
-  /** Who is told of a job, for its replies; empty where nobody is. */
-  webhookOf(id: string): { webhook?: JobWebhookDto } {
-    const webhook = this.webhooks.viewOf(id);
-    return webhook === undefined ? {} : { webhook };
+  /** Who is told of a job, and how that goes; undefined where nobody is. */
+  webhookOf(id: string): JobWebhookDto | undefined {
+    return this.webhooks.viewOf(id);
   }
 
   /** Where a job can be asked for. */

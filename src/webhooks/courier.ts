@@ -105,12 +105,15 @@ export class Courier {
     const { id, host } = delivery;
     const abort = new AbortController();
     this.slots.take(host);
-    const done = this.attempt(delivery, abort.signal).then((well) => {
-      this.underWay.delete(id);
-      this.slots.give(host, well);
-      this.wake();
-    });
+    const done = this.carry(delivery, abort.signal);
     this.underWay.set(id, { done, abort });
+  }
+
+  private async carry(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    const well = await this.attempt(delivery, signal);
+    this.underWay.delete(delivery.id);
+    this.slots.give(delivery.host, well);
+    this.wake();
   }
 
   /** @returns whether it was taken; undefined: nobody can tell. Never rejects. */

@@ -16,10 +16,8 @@ describe('Signer', () => {
 
   it('signs with the newest key first', () => {
     const at = new Date();
-    const [first] =
-      new Signer([secretOf('n'), secretOf('o')])
-        .headersOf('msg_1', at, BODY)
-        ['webhook-signature']?.split(' ') ?? [];
+    const headers = new Signer([secretOf('n'), secretOf('o')]).headersOf('msg_1', at, BODY);
+    const [first] = headers['webhook-signature']?.split(' ') ?? [];
     expect(first).toBe(new Webhook(secretOf('n')).sign('msg_1', at, BODY));
   });
 });

@@ -1,6 +1,12 @@
 import type { ProgressTally } from './progress-courier.js';
 import type { Delivery, DeliveryStatus, Subscription } from './webhook-store.js';
-import type { DeliveryDto, JobDeliveryDto, JobWebhookDto } from './webhooks.dto.js';
+import type {
+  DeliveryDto,
+  DeliveryWithPayloadDto,
+  JobDeliveryDto,
+  JobWebhookDto,
+  WebhookPayloadDto,
+} from './webhooks.dto.js';
 
 /** Who is told of a job, and how that goes. */
 export function toJobWebhook(
@@ -19,6 +25,14 @@ export function toJobWebhook(
 }
 
 export function toDelivery(delivery: Delivery): DeliveryDto {
+  return viewOf(delivery);
+}
+
+export function toDeliveryWithPayload(delivery: Delivery): DeliveryWithPayloadDto {
+  return { ...viewOf(delivery), payload: JSON.parse(delivery.body) as WebhookPayloadDto };
+}
+
+function viewOf(delivery: Delivery) {
   return {
     ...toState(delivery),
     id: delivery.id,

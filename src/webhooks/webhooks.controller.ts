@@ -4,14 +4,13 @@ import { AdminGuard } from '../admin/index.js';
 import { ApiProblems, ProblemException } from '../problem/index.js';
 import { readCursor, writeCursor } from '../request/index.js';
 import type { Delivery } from './webhook-store.js';
-import { toDelivery } from './webhook-view.js';
+import { toDelivery, toDeliveryWithPayload } from './webhook-view.js';
 import { Webhooks } from './webhooks.js';
 import {
   DeliveriesDto,
   DeliveryDto,
   DeliveryWithPayloadDto,
   ListDeliveriesQueryDto,
-  type WebhookPayloadDto,
 } from './webhooks.dto.js';
 
 const DEFAULT_LIMIT = 20;
@@ -52,8 +51,7 @@ export class WebhooksController {
   @ApiResponse({ status: 200, description: 'As it is now', type: DeliveryWithPayloadDto })
   @ApiProblems('unauthorized', 'not_found', 'state_error')
   getDelivery(@Param('id') id: string): DeliveryWithPayloadDto {
-    const delivery = expectFound(this.webhooks.find(id));
-    return { ...toDelivery(delivery), payload: JSON.parse(delivery.body) as WebhookPayloadDto };
+    return toDeliveryWithPayload(expectFound(this.webhooks.find(id)));
   }
 
   @Post(':id/resend')

@@ -151,8 +151,9 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.stopsAt = Date.now() + (this.options.shutdownGraceMs ?? 25_000);
   }
 
-  /** After the last jobs have ended, which have something to tell. */
+  /** After the last jobs have ended, which have something to tell. May be called twice. */
   async onApplicationShutdown(): Promise<void> {
+    if (this.all.closed) return;
     this.all.unsubscribe();
     for (const watching of this.watching.values()) watching.unsubscribe();
     clearTimeout(this.retry);

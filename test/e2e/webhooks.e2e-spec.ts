@@ -417,7 +417,8 @@ describe('a request', () => {
 
   it('with null in place of a URL wants none', async () => {
     await start(undefined, { env: { WEBHOOK_SECRETS: '' } });
-    await gateway().generate(body({ webhook_url: null, webhook_events: null }));
+    const reply = await gateway().generate(body({ webhook_url: null, webhook_events: null }));
+    expect(reply).not.toHaveProperty('webhook');
   });
 });
 
@@ -484,6 +485,16 @@ describe('over a restart', () => {
       await expect.poll(async () => (await viewOf(job))?.status, LONG).toBe('delivered');
     }
     expect((await viewOf(retried))?.attempts).toBe(2);
+  });
+
+  it('without STATE_DIR who is told of a job learns at least that the stop has ended it', async () => {
+    service = await begin({ STATE_DIR: '' });
+    const job = await call(slow({ steps: 1_000 }));
+    await expect.poll(() => backend.queue.running.length, LONG).toBe(1);
+    expect((await service.stop()).code).toBe(0);
+    expect(receiver.of(job)).toMatchObject([
+      { type: 'job.failed', data: { error: { code: 'shutting_down' } } },
+    ]);
   });
 
   it('a host that is not allowed any more gets no further call', async () => {
