@@ -4,6 +4,9 @@ import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-va
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
 import { IsNodeId } from './is-node-id.decorator.js';
+import { RESPONSE_TYPES, type ResponseType } from './wants-file.js';
+
+const RESPONSE_TYPE_WORDS = 'must be "url", "file", "zip" or "multipart"';
 
 /** Runs on every ComfyUI, also one without any model. */
 export const WORKFLOW_EXAMPLE = {
@@ -112,11 +115,14 @@ export class GenerateFileDto {
 /** A workflow to run, and how to answer. */
 @ApiSchema({ name: 'GenerateBody', description: 'A workflow to run, and how to answer.' })
 export class GenerateDto extends GenerateFileDto {
-  /** `url`: answer with JSON. `file`: answer with the bytes, as `/api/generate_file` does. */
-  @ApiPropertyOptional({ type: 'string', enum: ['url', 'file'], default: 'url', example: 'url' })
+  /**
+   * `url`: answer with JSON. `file`: answer with the bytes, as `/api/generate_file` does. `zip`, `multipart`: all files of the node in
+   * one answer.
+   */
+  @ApiPropertyOptional({ type: 'string', enum: RESPONSE_TYPES, default: 'url', example: 'url' })
   @IsOptional()
-  @IsIn(['url', 'file'], { message: 'must be "url" or "file"' })
-  response_type?: 'url' | 'file';
+  @IsIn(RESPONSE_TYPES, { message: RESPONSE_TYPE_WORDS })
+  response_type?: ResponseType;
 }
 
 /** Which of a job's files is meant, and how to answer. */
@@ -129,11 +135,11 @@ export class ResultQueryDto {
   @Min(0, { message: 'must be 0 or more' })
   output_index?: number;
 
-  /** `url`: answer with JSON. `file`: answer with the bytes. */
-  @ApiPropertyOptional({ type: 'string', enum: ['url', 'file'], default: 'url' })
+  /** `url`: answer with JSON. `file`: answer with the bytes. `zip`, `multipart`: all files of the node in one answer. */
+  @ApiPropertyOptional({ type: 'string', enum: RESPONSE_TYPES, default: 'url' })
   @IsOptional()
-  @IsIn(['url', 'file'], { message: 'must be "url" or "file"' })
-  response_type?: 'url' | 'file';
+  @IsIn(RESPONSE_TYPES, { message: RESPONSE_TYPE_WORDS })
+  response_type?: ResponseType;
 }
 
 /** One file or text that the output node made. */
