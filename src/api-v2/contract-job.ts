@@ -62,6 +62,7 @@ export function toContractJob(state: JobState, forecast: JobForecast, context: R
       attempts: state.attempts.length + 1,
     },
     urls: { self, events: `${self}/events`, cancel: `${self}/cancel` },
+    outputs_via: state.outputsVia ?? (times.rendered === undefined ? null : 'files'),
   };
 }
 

@@ -33,6 +33,7 @@ import {
   type BackendRunInfo,
   type Circuit,
 } from './backends/index.js';
+import type { OutputsVia } from './client/index.js';
 import { ComfyError } from './comfy.error.js';
 import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
 import {
@@ -68,6 +69,8 @@ export interface SubmitRequest {
   allOutputs?: boolean | undefined;
   /** What a node only showed (`type: temp`) is wanted, too, where something was saved as well. @default false */
   includeTemp?: boolean | undefined;
+  /** How pictures are to come: as files, or over ComfyUI's socket where it can. @default as the options say */
+  outputsVia?: OutputsVia | undefined;
   /** −100 to 100; higher goes first. @default 0 */
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
@@ -141,6 +144,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       outputNode: wanted,
       allOutputs = false,
       includeTemp,
+      outputsVia,
       priority = 0,
       caller = '',
       extraData,
@@ -152,7 +156,17 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
     const assets = assetIds(references);
-    const details = { workflow, assets, outputNode, allOutputs, includeTemp, priority, caller, extraData };
+    const details = {
+      workflow,
+      assets,
+      outputNode,
+      allOutputs,
+      includeTemp,
+      outputsVia,
+      priority,
+      caller,
+      extraData,
+    };
     const job = new Job(randomUUID(), details, Date.now());
     this.queue.expectRoom();
     // On record before anybody works for it, or is told of it.

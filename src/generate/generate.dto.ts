@@ -52,6 +52,7 @@ export const REPLY_EXAMPLE = {
   ],
   timings: { queued_ms: 3, rendering_ms: 4_200, storing_ms: 12, total_ms: 4_215 },
   attempts: 1,
+  outputs_via: 'files',
 };
 
 // Every property is decorated, also where the compiler's plugin could tell all of it: the document lists decorated
@@ -95,6 +96,15 @@ export class GenerateFileDto {
   @IsOptional()
   @IsBoolean({ message: 'must be true or false' })
   include_temp?: boolean;
+
+  /**
+   * How pictures come from ComfyUI: `files` that it saves, or over its `socket`, without its disk and without the workflow in
+   * them. Without it: as COMFYUI_OUTPUTS says.
+   */
+  @ApiPropertyOptional({ type: 'string', enum: ['files', 'socket'], example: 'files' })
+  @IsOptional()
+  @IsIn(['files', 'socket'], { message: 'must be "files" or "socket"' })
+  outputs_via?: 'files' | 'socket';
 
   /** Which of the node's files is meant by `url` and by the bytes, from 0. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, default: 0, example: 0 })
@@ -211,6 +221,9 @@ export class GenerateReplyDto {
   /** How often it was tried: more than once where a backend was lost, or ran out of memory. */
   @ApiProperty({ type: 'integer', minimum: 1, example: 1 })
   attempts!: number;
+  /** How the pictures came. `files` also where `socket` was asked for, and could not be had. */
+  @ApiProperty({ type: 'string', enum: ['files', 'socket'], example: 'files' })
+  outputs_via!: 'files' | 'socket';
   /** Branches of the workflow that ComfyUI skipped, by node id; absent where it ran all. */
   @ApiPropertyOptional({
     type: 'object',

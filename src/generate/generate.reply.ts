@@ -34,6 +34,7 @@ export function toReply(state: JobState, index: number): GenerateReplyDto {
       total_ms: finished - created,
     },
     attempts: state.attempts.length + 1,
+    outputs_via: state.outputsVia ?? 'files',
     ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
   };
 }

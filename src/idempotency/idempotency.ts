@@ -95,7 +95,7 @@ export class Idempotency {
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
 function fingerprintOf(request: SubmitRequest): string {
-  const { workflow, outputNode, allOutputs = false, priority = 0, includeTemp } = request;
+  const { workflow, outputNode, allOutputs = false, priority = 0, includeTemp, outputsVia } = request;
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
@@ -103,6 +103,7 @@ function fingerprintOf(request: SubmitRequest): string {
     priority,
     // What was added later counts where it is used, so that older fingerprints hold.
     ...(includeTemp ? { includeTemp } : {}),
+    ...(outputsVia === undefined ? {} : { outputsVia }),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')

@@ -16,6 +16,7 @@ import { RUN_DEADLINES, type RunDeadlines, withDeadlines } from './deadlines.js'
 import type { Durations } from './durations.js';
 import type { Experience } from './experience.js';
 import { InputFolder } from './input-folder.js';
+import { KnownNodes } from './known-nodes.js';
 import { ModelMemory } from './model-memory.js';
 import { type BackendRun, startRun } from './start-run.js';
 
@@ -55,6 +56,7 @@ export class Backend {
   private readonly condition: Condition;
   private readonly subscription: Subscription;
   private readonly inputFolder: InputFolder;
+  private readonly nodes: KnownNodes;
   private readonly memory = new ModelMemory();
   private readonly runs = new Map<string, OngoingRun>();
   private drained = false;
@@ -71,6 +73,7 @@ export class Backend {
   ) {
     this.client = new ComfyClient(address, rules.client, rules.owner);
     this.inputFolder = new InputFolder(this.client);
+    this.nodes = new KnownNodes(this.client);
     this.condition = new Condition({
       rules: rules.circuit ?? CIRCUIT_RULES,
       examine: () => this.examine(),
@@ -222,7 +225,8 @@ export class Backend {
       this.memory.use(models, run.givenAt);
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
-      return startRun(this.client, this.inputFolder, request)
+      const knows = (className: string) => this.knows(className);
+      return startRun(this.client, this.inputFolder, request, knows)
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
@@ -258,6 +262,11 @@ export class Backend {
     this.condition.blame(error);
   }
 
+  /** Has it nodes of this class? Asked once a connection. @throws BackendError where it does not say */
+  knows(className: string): Promise<boolean> {
+    return this.nodes.has(className);
+  }
+
   /** The bytes of an output. @throws BackendError */
   view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     return this.client.view(file, signal);
@@ -291,6 +300,7 @@ export class Backend {
   private arrive(): void {
     this.memory.clear();
     this.inputFolder.forget();
+    this.nodes.forget();
     this.condition.arrive();
   }
 

@@ -90,6 +90,11 @@ export class ComfyClient {
     return this.http.free(what);
   }
 
+  /** See `ComfyHttp.objectInfo`. @throws BackendError */
+  objectInfo(className: string): Promise<unknown> {
+    return this.http.objectInfo(className);
+  }
+
   /** The bytes of an output. @throws BackendError */
   view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     return this.http.view(file, signal);

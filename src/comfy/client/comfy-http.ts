@@ -162,6 +162,11 @@ export class ComfyHttp {
     return undefined;
   }
 
+  /** `GET /object_info/{class}`: what the server says of a kind of node; `{}` where it has none of it (18). @throws BackendError */
+  objectInfo(className: string): Promise<unknown> {
+    return this.getJson(`/object_info/${encodeURIComponent(className)}`);
+  }
+
   /** `GET /queue`. */
   async queue(): Promise<QueueSnapshot> {
     const json = asRecord(await this.getJson('/queue'));

@@ -8,7 +8,7 @@ import { outputTypeOf } from './output-type.js';
 /** What of a request is written down beside its workflow. */
 interface StoredRequest extends Pick<
   JobRequest,
-  'outputNode' | 'allOutputs' | 'includeTemp' | 'priority' | 'caller'
+  'outputNode' | 'allOutputs' | 'includeTemp' | 'outputsVia' | 'priority' | 'caller'
 > {
   /** It came with keys, which are not written down. */
   hadKeys: boolean;
@@ -69,11 +69,22 @@ export class JobStore {
   add(job: Job, alongside?: (jobId: string) => void): void {
     const { request, state } = job;
     if (request === undefined) return;
-    const { outputNode, allOutputs, includeTemp, priority, caller, workflow, extraData, keysLost } = request;
+    const {
+      outputNode,
+      allOutputs,
+      includeTemp,
+      outputsVia,
+      priority,
+      caller,
+      workflow,
+      extraData,
+      keysLost,
+    } = request;
     const stored: StoredRequest = {
       outputNode,
       allOutputs,
       includeTemp,
+      outputsVia,
       priority,
       caller,
       hadKeys: keysLost === true || extraData !== undefined,

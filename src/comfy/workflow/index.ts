@@ -3,5 +3,6 @@ export { assetIds, type AssetReference, assetReferences, withFileNames } from '.
 export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
 export { inJobFolder, jobFolder } from './job-folder.js';
 export { modelsOf } from './models.js';
+export { overSocket, SOCKET_OUTPUT_CLASS, wantsSocket } from './socket-outputs.js';
 export { shapeOf } from './shape.js';
 export { parseJson, stringifyJson } from './lossless-json.js';
