@@ -7,6 +7,7 @@ import { dispatch } from './scenarios/dispatch/dispatch.js';
 import { largeFiles } from './scenarios/large-files.js';
 import { latency } from './scenarios/latency.js';
 import type { Scenario } from './scenarios/scenario.js';
+import { socketOutputs } from './scenarios/socket-outputs.js';
 import { throughput } from './scenarios/throughput.js';
 import { watchers } from './scenarios/watchers.js';
 import { waitingCallers } from './scenarios/waiting-callers.js';
@@ -19,6 +20,7 @@ const SCENARIOS: readonly Scenario[] = [
   agedFolder,
   dispatch,
   watchers,
+  socketOutputs,
 ];
 
 try {
@@ -63,7 +65,7 @@ function choose(only: string[] | undefined, real: boolean): Scenario[] {
   const wanted = SCENARIOS.filter(({ name }) => only?.includes(name) ?? true);
   const possible = wanted.filter((scenario) => scenario.real || !real);
   if (possible.length === 0)
-    throw new Error('only latency and throughput can be measured with a real ComfyUI');
+    throw new Error('only latency, throughput and socket can be measured with a real ComfyUI');
   return possible;
 }
 

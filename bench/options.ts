@@ -5,10 +5,10 @@ export const HELP = `Measures the service side by side with the best client of C
   npm run bench
   npm run bench -- --only latency,throughput
 
-  --only a,b             of latency, throughput, large, waiting, aged, dispatch, watchers
-  --rounds 8             rounds of latency and throughput
+  --only a,b             of latency, throughput, large, waiting, aged, dispatch, watchers, socket
+  --rounds 8             rounds of latency, throughput and socket
   --quick                fewer calls and 3 rounds, for a first look
-  --comfyui http://…     a real ComfyUI instead of the stand-in, for latency and throughput; leaves files in its output folder
+  --comfyui http://…     a real ComfyUI instead of the stand-in, for latency, throughput and socket; leaves files in its folders
   --json                 the figures as JSON, on stdout alone
 `;
 

@@ -18,6 +18,22 @@ export function tinyPicture(): Graph {
   };
 }
 
+/**
+ * A picture out of the input folder, saved as a batch of `count`, a power of two. ComfyUI has it in its cache after the first
+ * time: what is left is to encode it, and to hand it out.
+ */
+export function savedPicture(image: string, count: number): Graph {
+  const graph: Graph = { '1': { class_type: 'LoadImage', inputs: { image } } };
+  let last = '1';
+  for (let size = 1; size < count; size *= 2) {
+    const id = String(10 + size);
+    graph[id] = { class_type: 'ImageBatch', inputs: { image1: [last, 0], image2: [last, 0] } };
+    last = id;
+  }
+  const inputs = { images: [last, 0], filename_prefix: 'bench' };
+  return { ...graph, [OUTPUT_NODE]: { class_type: 'SaveImage', inputs } };
+}
+
 /** A file of about `bytes`, a different one each time. Only the stand-in has this node. */
 export function largeFile(bytes: number): Graph {
   made += 1;

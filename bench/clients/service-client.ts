@@ -7,6 +7,8 @@ export interface ServiceClientOptions {
   connections: number;
   /** `url`: `POST /api/generate`; `file`: `POST /api/generate_file`. */
   answer: 'url' | 'file';
+  /** How pictures are to come from ComfyUI; absent: as the service is set up. */
+  outputsVia?: 'files' | 'socket';
 }
 
 /** What a user of the service does: one HTTP call. */
@@ -19,7 +21,8 @@ export class ServiceClient implements Client {
     url: string,
     private readonly options: ServiceClientOptions,
   ) {
-    this.name = options.answer === 'url' ? 'service, URL' : 'service, file';
+    const answer = options.answer === 'url' ? 'service, URL' : 'service, file';
+    this.name = options.outputsVia === undefined ? answer : `${answer}, by ${options.outputsVia}`;
     this.path = options.answer === 'url' ? '/api/generate' : '/api/generate_file';
     this.pool = new Pool(url, {
       connections: options.connections,
@@ -35,15 +38,21 @@ export class ServiceClient implements Client {
       method: 'POST',
       path: this.path,
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ workflow_data: graph, output_node_id: OUTPUT_NODE }),
+      body: JSON.stringify({
+        workflow_data: graph,
+        output_node_id: OUTPUT_NODE,
+        outputs_via: this.options.outputsVia,
+      }),
       ...(signal === undefined ? {} : { signal }),
     });
     if (answer.statusCode !== 200) {
       throw new Error(`POST ${this.path}: ${answer.statusCode} ${(await answer.body.text()).slice(0, 300)}`);
     }
     if (this.options.answer === 'url') {
-      const reply = (await answer.body.json()) as { url?: string };
+      const reply = (await answer.body.json()) as { url?: string; outputs_via?: string };
       if (reply.url === undefined) throw new Error('the reply has no url');
+      const { outputsVia = reply.outputs_via } = this.options;
+      if (reply.outputs_via !== outputsVia) throw new Error(`the pictures came by ${reply.outputs_via}`);
       return;
     }
     const bytes = await countBytes(answer.body);

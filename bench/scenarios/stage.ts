@@ -9,7 +9,7 @@ export interface Stage {
   comfyui: Comfyui;
   service: Service;
   bare: (options: BareClientOptions) => Promise<BareClient>;
-  caller: (answer: 'url' | 'file', connections: number) => ServiceClient;
+  caller: (answer: 'url' | 'file', connections: number, outputsVia?: 'files' | 'socket') => ServiceClient;
 }
 
 export interface StageOptions {
@@ -37,7 +37,14 @@ export async function onStage<T>(options: StageOptions, play: (stage: Stage) => 
       comfyui,
       service,
       bare: async (bareOptions) => keep(await BareClient.connect(comfyui.url, bareOptions)),
-      caller: (answer, connections) => keep(new ServiceClient(service.url, { answer, connections })),
+      caller: (answer, connections, outputsVia) =>
+        keep(
+          new ServiceClient(service.url, {
+            answer,
+            connections,
+            ...(outputsVia === undefined ? {} : { outputsVia }),
+          }),
+        ),
     });
   } finally {
     for (const close of closing) await close();

@@ -69,6 +69,7 @@ export function toContractJob(
       attempts: state.attempts.length + 1,
     },
     urls: { self, events: `${self}/events`, cancel: `${self}/cancel` },
+    outputs_via: state.outputsVia ?? (times.rendered === undefined ? null : 'files'),
     ...(webhook === undefined ? {} : { webhook }),
   };
 }

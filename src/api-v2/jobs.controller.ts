@@ -94,6 +94,7 @@ export class JobsController {
       workflow: body.workflow,
       allOutputs: true,
       includeTemp: body.include_temp ?? undefined,
+      outputsVia: body.outputs_via ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       extraData: keysOf(body),

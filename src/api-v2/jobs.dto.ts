@@ -3,6 +3,7 @@ import { Type } from 'class-transformer';
 import {
   Allow,
   IsBoolean,
+  IsIn,
   IsInt,
   IsObject,
   IsOptional,
@@ -65,6 +66,12 @@ export class PostJobsDto {
   @IsOptional()
   @IsBoolean({ message: 'must be true or false' })
   include_temp?: boolean;
+
+  /** How pictures come from ComfyUI: `files` that it saves, or over its `socket`; without it, as COMFYUI_OUTPUTS says. An extension of the contract. */
+  @ApiPropertyOptional({ type: 'string', enum: ['files', 'socket'] })
+  @IsOptional()
+  @IsIn(['files', 'socket'], { message: 'must be "files" or "socket"' })
+  outputs_via?: 'files' | 'socket';
 
   /** Jobs of a higher priority go first; within one, callers take turns. An extension of the contract. */
   @ApiPropertyOptional({ type: 'integer', minimum: -100, maximum: 100, default: 0 })
@@ -245,6 +252,9 @@ export class ContractJobDto {
   metrics!: Record<string, number | null>;
   @ApiProperty({ type: () => ContractJobUrlsDto })
   urls!: ContractJobUrlsDto;
+  /** How the pictures come, or came; null until that is decided. An extension of the contract. */
+  @ApiProperty({ type: 'string', enum: ['files', 'socket'], nullable: true, example: 'files' })
+  outputs_via!: 'files' | 'socket' | null;
   /** Who is told of it, and how that goes; absent without `webhook_url`. An extension of the contract. */
   @ApiPropertyOptional({ type: () => JobWebhookDto })
   webhook?: JobWebhookDto;

@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { BackendAddress } from '../config/index.js';
 import type { CircuitRules, RunDeadlines } from './backends/index.js';
-import type { ClientLimits } from './client/index.js';
+import type { ClientLimits, OutputsVia } from './client/index.js';
 import type { FetchLimits } from './inputs/index.js';
 
 /** What the engine needs to know. */
@@ -16,6 +16,8 @@ export interface ComfyOptions {
   jobFolders?: boolean;
   /** Delete a job from ComfyUI's history once its files are safe. @default true */
   deleteHistory?: boolean;
+  /** How pictures come where a job does not say: as files, or over ComfyUI's socket where it can. @default 'files' */
+  outputsVia?: OutputsVia;
   /** Milliseconds that jobs wait while no backend is usable. @default 30000 */
   noBackendAfterMs?: number;
   /** Tries at a job whose backend is lost. @default 3 */

@@ -65,10 +65,16 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
       inject: [Storage, Assets, COMFY_OPTIONS],
       useFactory: (storage: Storage, assets: Assets, options: ComfyOptions) => {
         const { jobFolders = true, deleteHistory = true, maxAttempts = 3, avoidMs = 1_000 } = options;
-        const { storeRetryMs = 60_000, limits = CLIENT_LIMITS, deadlines = RUN_DEADLINES } = options;
+        const {
+          outputsVia = 'files',
+          storeRetryMs = 60_000,
+          limits = CLIENT_LIMITS,
+          deadlines = RUN_DEADLINES,
+        } = options;
         return new JobRunner(storage, assets, {
           jobFolders,
           deleteHistory,
+          outputsVia,
           retry: { maxAttempts, avoidMs },
           keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs, totalMs: deadlines.jobMs },
         });

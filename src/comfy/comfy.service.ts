@@ -33,6 +33,7 @@ import {
   type BackendRunInfo,
   type Circuit,
 } from './backends/index.js';
+import type { OutputsVia } from './client/index.js';
 import { ComfyError } from './comfy.error.js';
 import { COMFY_OPTIONS, type ComfyOptions } from './comfy.module-definition.js';
 import { FetchedFiles, type FormFile, InputIntake, type TakenIn } from './inputs/index.js';
@@ -69,6 +70,8 @@ export interface SubmitRequest {
   allOutputs?: boolean | undefined;
   /** What a node only showed (`type: temp`) is wanted, too, where something was saved as well. @default false */
   includeTemp?: boolean | undefined;
+  /** How pictures are to come: as files, or over ComfyUI's socket where it can. @default as the options say */
+  outputsVia?: OutputsVia | undefined;
   /** −100 to 100; higher goes first. @default 0 */
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
@@ -305,19 +308,23 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     { workflow, media }: TakenIn,
     alongside: SubmitHooks['alongside'],
   ): JobState {
-    const {
-      outputNode: wanted,
-      allOutputs = false,
-      includeTemp,
-      priority = 0,
-      caller = '',
-      extraData,
-    } = request;
+    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '' } = request;
+    const { includeTemp, outputsVia, extraData } = request;
     // Taking in files may have taken a while.
     this.expectAssets(assetReferences(workflow));
     this.expectRoom();
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
-    const details = { workflow, media, outputNode, allOutputs, includeTemp, priority, caller, extraData };
+    const details = {
+      workflow,
+      media,
+      outputNode,
+      allOutputs,
+      includeTemp,
+      outputsVia,
+      priority,
+      caller,
+      extraData,
+    };
     const job = new Job(randomUUID(), details, Date.now());
     // On record before anybody works for it, or is told of it.
     this.store.add(job, alongside);

@@ -2,6 +2,7 @@ export {
   CLIENT_LIMITS,
   type ClientLimits,
   ComfyClient,
+  type OutputsVia,
   type RunEvent,
   type RunOutput,
   type RunProgress,

@@ -47,6 +47,11 @@ export const SETTINGS_SCHEMA = z.object({
     true,
   ),
   COMFYUI_DELETE_HISTORY: flag("Delete a job from ComfyUI's history once its files are safe", true),
+  COMFYUI_OUTPUTS: choice(
+    'How pictures come from ComfyUI: as files, or over its socket (SaveImage becomes SaveImageWebsocket)',
+    ['files', 'socket'],
+    'files',
+  ),
   MAX_QUEUE: integer('Jobs that may wait for a free ComfyUI; more get 429', 1, 100_000, 1_000),
   COMFYUI_WARMUP: parsed(
     'A workflow that a ComfyUI has to run, when it is new or was away, before it gets jobs',

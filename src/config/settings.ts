@@ -39,6 +39,7 @@ export interface Settings {
     maxQueue: number;
     jobFolders: boolean;
     deleteHistory: boolean;
+    outputsVia: Env['COMFYUI_OUTPUTS'];
     warmUpWorkflow: unknown;
     maxAttempts: number;
     deadlines: { jobMs: number; stallMs: number };
@@ -127,6 +128,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       maxQueue: values.MAX_QUEUE,
       jobFolders: values.COMFYUI_JOB_FOLDERS,
       deleteHistory: values.COMFYUI_DELETE_HISTORY,
+      outputsVia: values.COMFYUI_OUTPUTS,
       warmUpWorkflow: values.COMFYUI_WARMUP,
       maxAttempts: values.MAX_ATTEMPTS,
       deadlines: { jobMs: values.JOB_TIMEOUT_S * 1_000, stallMs: values.JOB_STALL_S * 1_000 },

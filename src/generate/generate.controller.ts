@@ -26,6 +26,7 @@ import {
 import type { Request, Response } from 'express';
 import { Observable } from 'rxjs';
 import { isFinal, type JobState } from '../comfy/index.js';
+import { bundle, type BundleFormat } from '../delivery/index.js';
 import {
   IDEMPOTENCY_HEADER,
   IdempotencyKey,
@@ -57,12 +58,16 @@ import {
 import { FilesOfForm, FormFiles } from './form-files.js';
 import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
 import { GenerateService, type Patience } from './generate.service.js';
-import { wantsFile } from './wants-file.js';
+import { type ResponseType, wantedFiles, wantedResponse } from './wants-file.js';
 import { WorkflowFormInterceptor } from './workflow-form.interceptor.js';
 
 const FILE_CONTENT = { schema: { type: 'string', format: 'binary' } } as const;
 const FILE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4', 'application/octet-stream'];
 const FILE = Object.fromEntries(FILE_TYPES.map((type) => [type, FILE_CONTENT]));
+/** All files of the node at once. */
+const BUNDLE = { 'application/zip': FILE_CONTENT, 'multipart/mixed': FILE_CONTENT };
+const BUNDLE_WORDS =
+  ' With an `Accept` header that ranks `application/zip` or `multipart/mixed` above all kinds of files, the answer holds every output of the node, in order; `output_index` has no meaning then.';
 const JSON_REPLY = {
   'application/json': { schema: { $ref: getSchemaPath(GenerateReplyDto) }, example: REPLY_EXAMPLE },
 };
@@ -115,7 +120,8 @@ export const GENERATE_PATHS = ['/api/generate', '/api/generate_file'];
 
 /** What a caller wants to see of the result. */
 interface Wanted {
-  file: boolean;
+  as: ResponseType;
+  /** Of the file that is meant, where it is one. */
   index: number | null | undefined;
 }
 
@@ -178,7 +184,7 @@ export class GenerateController {
   @ApiOperation({
     summary: 'Run a workflow, answer with the URL of its picture',
     description:
-      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself; generated clients call `generateFile` for that, whose type says so. Hanging up cancels the job, unless it has an `Idempotency-Key`: then a second try finds it.',
+      'Answers when the picture is stored. With `response_type: "file"`, or an `Accept` header that prefers a file to JSON (`image/*`), the answer is the file itself; generated clients call `generateFile` for that, whose type says so. `response_type: "zip"` or `"multipart"`, or such an `Accept` header: all files in one. Hanging up cancels the job, unless it has an `Idempotency-Key`: then a second try finds it.',
   })
   @ApiBody({
     type: GenerateDto,
@@ -192,7 +198,7 @@ export class GenerateController {
     status: 200,
     description: 'The result, or the file itself',
     headers: { ...FILE_REPLY_HEADERS, ...APPLIED, ...REPLAYED },
-    content: { ...JSON_REPLY, ...FILE },
+    content: { ...JSON_REPLY, ...FILE, ...BUNDLE },
   })
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
@@ -211,7 +217,7 @@ export class GenerateController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     const submission = await this.generateService.submit(body, caller, key, files);
-    const wanted = { index: body.output_index, file: wantsFile(body.response_type, request) };
+    const wanted = { index: body.output_index, as: wantedResponse(body.response_type, request) };
     return this.waitFor(
       submission,
       { preferences, hangUp, abandons: key.key === undefined },
@@ -225,15 +231,14 @@ export class GenerateController {
   @UseInterceptors(WorkflowFormInterceptor)
   @ApiOperation({
     summary: 'Run a workflow, answer with the file it makes',
-    description:
-      'Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job, unless it has an `Idempotency-Key`: then a second try finds it.',
+    description: `Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job, unless it has an \`Idempotency-Key\`: then a second try finds it.${BUNDLE_WORDS}`,
   })
   @ApiBody({ type: GenerateFileDto, examples: CALL_EXAMPLES })
   @ApiResponse({
     status: 200,
-    description: 'The file; its type is that of the bytes',
+    description: 'The file, whose type is that of the bytes; or all files of the node in one',
     headers: { ...FILE_REPLY_HEADERS, ...APPLIED, ...REPLAYED },
-    content: FILE,
+    content: { ...FILE, ...BUNDLE },
   })
   @ApiHeader(CALLER_HEADER)
   @ApiHeader(IDEMPOTENCY_HEADER)
@@ -248,10 +253,11 @@ export class GenerateController {
     @Prefer() preferences: Preferences,
     @HangUp() hangUp: Observable<void>,
     @FilesOfForm() files: FormFiles | undefined,
+    @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     const submission = await this.generateService.submit(body, caller, key, files);
-    const wanted = { index: body.output_index, file: true };
+    const wanted = { index: body.output_index, as: wantedFiles(request) };
     return this.waitFor(
       submission,
       { preferences, hangUp, abandons: key.key === undefined },
@@ -275,7 +281,7 @@ export class GenerateController {
     status: 200,
     description: 'The result, or the file itself',
     headers: { ...FILE_REPLY_HEADERS, ...APPLIED },
-    content: { ...JSON_REPLY, ...FILE },
+    content: { ...JSON_REPLY, ...FILE, ...BUNDLE },
   })
   @ApiHeader({ ...PREFER_HEADER, description: 'RFC 7240. `wait=N`: wait N seconds at most for the result' })
   @ApiResponse(PENDING)
@@ -289,7 +295,7 @@ export class GenerateController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     const job = this.generateService.find(id.toLowerCase());
-    const wanted = { index: query.output_index, file: wantsFile(query.response_type, request) };
+    const wanted = { index: query.output_index, as: wantedResponse(query.response_type, request) };
     const { waitS } = preferences;
     if (waitS === undefined) return this.answer(job, wanted, response);
     const patience = { preferences: { respondAsync: false, waitS }, hangUp, abandons: false };
@@ -308,17 +314,25 @@ export class GenerateController {
     return this.answer(state, wanted, response);
   }
 
-  private answer(state: JobState, { file, index }: Wanted, response: Response) {
-    if (!isFinal(state)) return this.pend(state, { file, index }, response);
+  private answer(state: JobState, wanted: Wanted, response: Response) {
+    if (!isFinal(state)) return this.pend(state, wanted, response);
     const success = expectSuccess(state);
-    if (file) return this.sendFile(success, index, response);
-    return toReply(success, index ?? 0, this.generateService.webhookOf(state.id));
+    const { as, index } = wanted;
+    switch (as) {
+      case 'url':
+        return toReply(success, index ?? 0, this.generateService.webhookOf(state.id));
+      case 'file':
+        return this.sendFile(success, index, response);
+      case 'zip':
+      case 'multipart':
+        return this.sendBundle(success, as, response);
+    }
   }
 
-  private pend(state: JobState, { file, index }: Wanted, response: Response): PendingReplyDto {
+  private pend(state: JobState, { as, index }: Wanted, response: Response): PendingReplyDto {
     const url = this.generateService.urlOf(state.id);
     const query = new URLSearchParams({
-      ...(file ? { response_type: 'file' } : {}),
+      ...(as === 'url' ? {} : { response_type: as }),
       ...(index === undefined || index === null ? {} : { output_index: String(index) }),
     });
     response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
@@ -341,6 +355,24 @@ export class GenerateController {
       type: contentType,
       length: size,
       disposition: `attachment; filename="${key}"`,
+    });
+  }
+
+  /** Streams all files in one, each from where `sendFile` has it. */
+  private async sendBundle(
+    state: JobState,
+    format: BundleFormat,
+    response: Response,
+  ): Promise<StreamableFile> {
+    pickOutput(state, 0);
+    const madeAt = new Date(state.times.finished ?? state.times.created);
+    const { stream, size, contentType } = await bundle(this.storage, format, state.outputs, madeAt);
+    response.setHeader('Job-Id', state.id);
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    return new StreamableFile(stream, {
+      type: contentType,
+      length: size,
+      ...(format === 'zip' ? { disposition: `attachment; filename="${state.id}.zip"` } : {}),
     });
   }
 }

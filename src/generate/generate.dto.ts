@@ -5,6 +5,9 @@ import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 import { IsNodeId } from './is-node-id.decorator.js';
+import { RESPONSE_TYPES, type ResponseType } from './wants-file.js';
+
+const RESPONSE_TYPE_WORDS = 'must be "url", "file", "zip" or "multipart"';
 
 /** Runs on every ComfyUI, also one without any model. */
 export const WORKFLOW_EXAMPLE = {
@@ -50,6 +53,7 @@ export const REPLY_EXAMPLE = {
   ],
   timings: { queued_ms: 3, rendering_ms: 4_200, storing_ms: 12, total_ms: 4_215 },
   attempts: 1,
+  outputs_via: 'files',
 };
 
 // Every property is decorated, also where the compiler's plugin could tell all of it: the document lists decorated
@@ -94,6 +98,15 @@ export class GenerateFileDto {
   @IsBoolean({ message: 'must be true or false' })
   include_temp?: boolean;
 
+  /**
+   * How pictures come from ComfyUI: `files` that it saves, or over its `socket`, without its disk and without the workflow in
+   * them. Without it: as COMFYUI_OUTPUTS says.
+   */
+  @ApiPropertyOptional({ type: 'string', enum: ['files', 'socket'], example: 'files' })
+  @IsOptional()
+  @IsIn(['files', 'socket'], { message: 'must be "files" or "socket"' })
+  outputs_via?: 'files' | 'socket';
+
   /** Which of the node's files is meant by `url` and by the bytes, from 0. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, default: 0, example: 0 })
   @IsOptional()
@@ -119,11 +132,14 @@ export class GenerateFileDto {
 /** A workflow to run, and how to answer. */
 @ApiSchema({ name: 'GenerateBody', description: 'A workflow to run, and how to answer.' })
 export class GenerateDto extends GenerateFileDto {
-  /** `url`: answer with JSON. `file`: answer with the bytes, as `/api/generate_file` does. */
-  @ApiPropertyOptional({ type: 'string', enum: ['url', 'file'], default: 'url', example: 'url' })
+  /**
+   * `url`: answer with JSON. `file`: answer with the bytes, as `/api/generate_file` does. `zip`, `multipart`: all files of the node in
+   * one answer.
+   */
+  @ApiPropertyOptional({ type: 'string', enum: RESPONSE_TYPES, default: 'url', example: 'url' })
   @IsOptional()
-  @IsIn(['url', 'file'], { message: 'must be "url" or "file"' })
-  response_type?: 'url' | 'file';
+  @IsIn(RESPONSE_TYPES, { message: RESPONSE_TYPE_WORDS })
+  response_type?: ResponseType;
 }
 
 /** Which of a job's files is meant, and how to answer. */
@@ -136,11 +152,11 @@ export class ResultQueryDto {
   @Min(0, { message: 'must be 0 or more' })
   output_index?: number;
 
-  /** `url`: answer with JSON. `file`: answer with the bytes. */
-  @ApiPropertyOptional({ type: 'string', enum: ['url', 'file'], default: 'url' })
+  /** `url`: answer with JSON. `file`: answer with the bytes. `zip`, `multipart`: all files of the node in one answer. */
+  @ApiPropertyOptional({ type: 'string', enum: RESPONSE_TYPES, default: 'url' })
   @IsOptional()
-  @IsIn(['url', 'file'], { message: 'must be "url" or "file"' })
-  response_type?: 'url' | 'file';
+  @IsIn(RESPONSE_TYPES, { message: RESPONSE_TYPE_WORDS })
+  response_type?: ResponseType;
 }
 
 /** One file or text that the output node made. */
@@ -212,6 +228,9 @@ export class GenerateReplyDto {
   /** How often it was tried: more than once where a backend was lost, or ran out of memory. */
   @ApiProperty({ type: 'integer', minimum: 1, example: 1 })
   attempts!: number;
+  /** How the pictures came. `files` also where `socket` was asked for, and could not be had. */
+  @ApiProperty({ type: 'string', enum: ['files', 'socket'], example: 'files' })
+  outputs_via!: 'files' | 'socket';
   /** Branches of the workflow that ComfyUI skipped, by node id; absent where it ran all. */
   @ApiPropertyOptional({
     type: 'object',

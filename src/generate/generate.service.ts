@@ -44,6 +44,7 @@ export class GenerateService {
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
       includeTemp: body.include_temp ?? undefined,
+      outputsVia: body.outputs_via ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       files: form?.take() ?? [],

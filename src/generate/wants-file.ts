@@ -1,4 +1,9 @@
 import type { Request } from 'express';
+import type { BundleFormat } from '../delivery/index.js';
+
+/** How a result is answered: as JSON, as one file, or as all files in one. */
+export const RESPONSE_TYPES = ['url', 'file', 'zip', 'multipart'] as const;
+export type ResponseType = (typeof RESPONSE_TYPES)[number];
 
 const FILES = [
   'image/png',
@@ -11,12 +16,29 @@ const FILES = [
   'application/octet-stream',
 ];
 
+const BUNDLES: Readonly<Record<string, BundleFormat>> = {
+  'application/zip': 'zip',
+  'multipart/mixed': 'multipart',
+};
+
 /**
- * Does the caller want the file itself? What the body says holds; without it, an `Accept` header that ranks a kind of
- * file above JSON (`image/*`) does. A bare wildcard means JSON.
+ * What the caller wants to see. What the body or the query says holds; without it, an `Accept` header that ranks a kind of file
+ * above JSON (`image/*`), or a bundle above that, does. A wildcard means what stands first: JSON, then a file.
  */
-export function wantsFile(responseType: 'url' | 'file' | null | undefined, request: Request): boolean {
-  if (responseType) return responseType === 'file';
-  const best = request.accepts(['application/json', ...FILES]);
-  return best !== false && best !== 'application/json';
+export function wantedResponse(
+  responseType: ResponseType | null | undefined,
+  request: Request,
+): ResponseType {
+  return responseType ?? bestOf(request, ['application/json', ...FILES]);
+}
+
+/** The same where the answer is no JSON: one file, unless the `Accept` header ranks a bundle above all kinds of files. */
+export function wantedFiles(request: Request): ResponseType {
+  return bestOf(request, FILES);
+}
+
+function bestOf(request: Request, types: readonly string[]): ResponseType {
+  const best = request.accepts([...types, ...Object.keys(BUNDLES)]);
+  if (best === 'application/json' || (best === false && types.includes('application/json'))) return 'url';
+  return BUNDLES[best || ''] ?? 'file';
 }

@@ -119,7 +119,8 @@ export class Idempotency {
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
 function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefined): string {
-  const { workflow, outputNode, allOutputs = false, priority = 0, includeTemp, files = [] } = request;
+  const { workflow, outputNode, allOutputs = false, priority = 0 } = request;
+  const { includeTemp, outputsVia, files = [] } = request;
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
@@ -127,6 +128,7 @@ function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefine
     priority,
     // What was added later counts where it is used, so that older fingerprints hold.
     ...(includeTemp ? { includeTemp } : {}),
+    ...(outputsVia === undefined ? {} : { outputsVia }),
     ...(files.length === 0
       ? {}
       : { files: files.map(({ node, input, received: { hash } }) => ({ node, input, hash })) }),

@@ -23,7 +23,7 @@ export const PROBLEMS = {
     title: 'The workflow is in the format of the ComfyUI page, not the API format',
   },
   output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
-  no_output: { status: 422, title: 'The output node produced no file' },
+  no_output: { status: 422, title: 'The output node produced nothing' },
   missing_asset: { status: 422, title: 'An asset that the workflow names is not there' },
   invalid_input: { status: 422, title: 'A file for the workflow cannot be used' },
   input_unavailable: { status: 422, title: 'A file for the workflow could not be fetched' },

@@ -21,6 +21,7 @@ export class ObjectInfo {
     version: '0.3.64' | '0.3.11',
     private readonly checkpoints: readonly string[],
     private readonly folders: Folders,
+    private readonly missing: readonly string[] = [],
   ) {
     const file = new URL(`recordings/${version}/object_info.json`, import.meta.url);
     for (const line of readFileSync(file, 'utf8').split('\n')) {
@@ -55,6 +56,7 @@ export class ObjectInfo {
   }
 
   private add(name: string, text: string): void {
+    if (this.missing.includes(name)) return;
     this.texts.set(name, text);
     this.definitions.set(name, JSON.parse(text) as NodeDefinition);
   }

@@ -28,6 +28,8 @@ export interface StandinOptions {
   outputOrder?: 'ascending' | 'descending';
   /** Checkpoints on disk. @default those of the recorded server: one, legacy none */
   checkpoints?: readonly string[];
+  /** Classes that it does not have, as servers whose extensions are missing or that are older than they are. @default [] */
+  missingNodes?: readonly string[];
   /** Ask every HTTP request and WebSocket for a token as a reverse proxy would; 401 without. Not in any recording. */
   token?: { header: string; value: string } | { query: string; value: string };
   /** Answer only below this path, as behind a reverse proxy, e.g. `/comfy`. Not in any recording. @default '' */
@@ -58,6 +60,7 @@ export function resolveOptions(options: StandinOptions): ResolvedOptions {
     agedFiles: 0,
     outputOrder: legacy ? 'descending' : 'ascending',
     checkpoints: legacy ? [] : ['random-sd15.safetensors'],
+    missingNodes: [],
     basePath: '',
     journalSize: 2000,
     ...options,

@@ -31,7 +31,7 @@ export class ComfyStandin {
     const { timers } = this;
     const folders = (this.folders = new Folders(options.dataDir, options.zeroWork));
     this.journal = new Journal(options.journalSize);
-    const info = new ObjectInfo(dialect.version, options.checkpoints, folders);
+    const info = new ObjectInfo(dialect.version, options.checkpoints, folders, options.missingNodes);
     const hub = (this.hub = new SocketHub(dialect, () => this.worker.status()));
     const models = (this.models = new ModelMemory(options.modelsInMemory, options.modelLoadMs));
     const executor = new Executor({

@@ -107,13 +107,13 @@ describe('errors', () => {
     expect(comfy.requests.length).toBe(before);
   });
 
-  it('422 no_output for a node that makes no file', async () => {
+  it('422 no_output for a node that makes nothing', async () => {
     expect(await generate({ workflow_data: picture(), output_node_id: 1 })).toMatchObject({
       status: 422,
       code: 'no_output',
     });
-    const text = { '277': { class_type: 'ProbeShowText', inputs: { text: 'hello' } } };
-    expect(await generate({ workflow_data: text })).toMatchObject({ status: 422, code: 'no_output' });
+    const nothing = { '277': { class_type: 'ProbeLists', inputs: { lists: '{"text":[]}' } } };
+    expect(await generate({ workflow_data: nothing })).toMatchObject({ status: 422, code: 'no_output' });
   });
 
   it('422 no_output for an index that is not there', async () => {

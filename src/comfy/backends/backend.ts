@@ -226,7 +226,8 @@ export class Backend {
       this.memory.use(models, run.givenAt);
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
-      return startRun(this.client, this.inputFolder, request)
+      const knows = (className: string) => this.knows(className);
+      return startRun(this.client, this.inputFolder, request, knows)
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
@@ -260,6 +261,11 @@ export class Backend {
   /** A job failed because of this error, which may say something of the backend. */
   blame(error: unknown): void {
     this.condition.blame(error);
+  }
+
+  /** Has it nodes of this class? Asked once a connection. @throws BackendError where it does not say */
+  async knows(className: string): Promise<boolean> {
+    return (await this.classes.find(className)) !== undefined;
   }
 
   /** The bytes of an output. @throws BackendError */

@@ -1,7 +1,19 @@
-import { catchError, finalize, first, from, type Observable, switchMap, throwError, timeout } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  finalize,
+  first,
+  from,
+  type Observable,
+  of,
+  switchMap,
+  throwError,
+  timeout,
+} from 'rxjs';
 import { type ComfyClient, notFoundAgainError, type RunEvent, type RunRequest } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { type UrlInput, withFileNames } from '../workflow/index.js';
+import { SOCKET_OUTPUT_CLASS, type UrlInput, withFileNames, type Workflow } from '../workflow/index.js';
 import type { InputFile, InputFolder } from './input-folder.js';
 
 /** A run as the engine asks for it. */
@@ -10,6 +22,8 @@ export interface BackendRun extends RunRequest {
   job: string;
   /** Model files that the workflow loads. */
   models: readonly string[];
+  /** The workflow to run instead where the server can send pictures over its socket: see `overSocket`. */
+  overSocket?: Workflow | undefined;
   /** Files that the workflow names, which have to be there first. */
   inputs?: readonly InputFile[];
   /** Inputs of the workflow that hold the URL of such a file. */
@@ -21,12 +35,31 @@ export interface BackendRun extends RunRequest {
 /** Milliseconds that a run which is adopted waits for the connection; then it is run elsewhere, and stopped here should it turn up. */
 const ADOPT_WITHIN_MS = 300_000;
 
-/** Runs a prompt with the files that it names, which are uploaded first; one that is adopted runs there already, and is followed. */
+/**
+ * Runs a prompt with the files that it names, which are uploaded first; one that is adopted runs there already, and is followed. Where
+ * there is a choice how its pictures come, the way is told before anything is sent.
+ * @param knows see `Backend.knows`
+ */
 export function startRun(
   client: ComfyClient,
   folder: InputFolder,
-  request: BackendRun,
+  { overSocket, ...request }: BackendRun,
+  knows: (className: string) => Promise<boolean>,
 ): Observable<RunEvent> {
+  if (overSocket === undefined) return start(client, folder, request);
+  // Who does not say will not take the prompt either, or takes it as it came.
+  const socket$ = defer(() => knows(SOCKET_OUTPUT_CLASS).catch(() => false));
+  return socket$.pipe(
+    switchMap((socket) =>
+      concat(
+        of<RunEvent>({ type: 'way', outputsVia: socket ? 'socket' : 'files' }),
+        defer(() => start(client, folder, socket ? { ...request, workflow: overSocket } : request)),
+      ),
+    ),
+  );
+}
+
+function start(client: ComfyClient, folder: InputFolder, request: BackendRun): Observable<RunEvent> {
   if (request.adopted) return adopt(client, request);
   const { inputs = [] } = request;
   if (inputs.length === 0) return client.run(request);

@@ -1,8 +1,5 @@
-import { linkOf, type Workflow } from '../workflow/index.js';
+import { linkOf, SOCKET_OUTPUT_CLASS, type Workflow } from '../workflow/index.js';
 import type { RunOutput } from './outputs.js';
-
-/** Its pictures exist only in frames: neither `/history` nor the disk has them (13, 13b). */
-const SOCKET_OUTPUT_CLASS = 'SaveImageWebsocket';
 
 /** Keeps book of a run's outputs: which nodes have to speak, which have, and what was handed on already. */
 export class OutputLedger {

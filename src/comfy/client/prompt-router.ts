@@ -23,6 +23,8 @@ export class PromptRouter {
   private readonly watchers = new Map<string, Subscriber<PromptMessage>>();
   private readonly kept = new Map<string, Kept>();
   private readonly ended = new Set<string>();
+  /** Prompts of which something was dropped before anybody watched them. */
+  private readonly forgotten = new Set<string>();
   private readonly subscription: Subscription;
   private keptBytes = 0;
 
@@ -46,6 +48,11 @@ export class PromptRouter {
     });
   }
 
+  /** Is something missing of what came for a prompt that nobody watched yet? */
+  hasForgotten(promptId: string): boolean {
+    return this.forgotten.has(promptId);
+  }
+
   close(): void {
     this.subscription.unsubscribe();
     this.kept.clear();
@@ -63,10 +70,11 @@ export class PromptRouter {
     for (const [promptId, { since }] of this.kept) {
       if (now - since < KEPT_MS && this.kept.size <= KEPT_PROMPTS && this.keptBytes <= KEPT_BYTES) break;
       this.drop(promptId);
+      this.forget(promptId);
     }
     const kept = this.kept.get(message.promptId) ?? { since: now, messages: [] };
     this.kept.set(message.promptId, kept);
-    if (kept.messages.length >= KEPT_MESSAGES) return;
+    if (kept.messages.length >= KEPT_MESSAGES) return this.forget(message.promptId);
     kept.messages.push(message);
     this.keptBytes += bytesOf(message);
   }
@@ -77,6 +85,11 @@ export class PromptRouter {
     this.kept.delete(promptId);
     for (const message of kept.messages) this.keptBytes -= bytesOf(message);
     return kept;
+  }
+
+  private forget(promptId: string): void {
+    this.forgotten.add(promptId);
+    keepNewest(this.forgotten, ENDED_PROMPTS);
   }
 
   /** The last messages of a prompt come after its watcher has left; they must not be kept for anybody. */

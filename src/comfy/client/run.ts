@@ -81,7 +81,7 @@ class PromptRun {
     this.listen(this.promptId);
     this.subscriptions.add(
       socket.state$.subscribe((state) => {
-        if (state.clientId !== clientId) this.loseSight();
+        if (state.clientId !== clientId) this.loseConnection();
       }),
     );
     // Its events went to the client id of the process that submitted it.
@@ -151,6 +151,9 @@ class PromptRun {
   }
 
   private listen(promptId: string): void {
+    // Some of what came before the reply was too much to keep.
+    if (this.context.router.hasForgotten(promptId)) this.loseConnection();
+    if (this.ended) return;
     this.subscriptions.add(this.context.router.watch(promptId).subscribe((message) => this.hear(message)));
   }
 
@@ -196,7 +199,8 @@ class PromptRun {
 
   private takeImage(message: PromptMessage & { type: 'image' }): void {
     const { node, displayNode, mime, bytes } = message;
-    if (this.ledger.comesOverSocket(displayNode)) {
+    // Pictures are PNG, previews JPEG: an old server does not tell whose a frame is (06a, 13).
+    if (this.ledger.comesOverSocket(displayNode) && mime === 'image/png') {
       this.ledger.hear(displayNode);
       this.emit({
         type: 'output',
@@ -211,6 +215,14 @@ class PromptRun {
     if (this.started) return;
     this.started = true;
     this.emit(late ? { type: 'started', late } : { type: 'started' });
+  }
+
+  /** What was sent until now is all that will come. */
+  private loseConnection(): void {
+    if (this.ended || this.finishing) return;
+    // Frames are sent once: there is no point in letting it go on.
+    if (this.ledger.wantsSocket) this.lose();
+    else this.loseSight();
   }
 
   /** Our events may be going nowhere: from here on the history is asked. */

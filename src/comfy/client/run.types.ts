@@ -20,8 +20,13 @@ export interface RunRequest {
   extraData?: Record<string, unknown> | undefined;
 }
 
-/** What happens while a prompt runs, in this order: accepted, started, (progress | preview | output)*. */
+/** How pictures come: as files that the server saves, or in frames of its socket. */
+export type OutputsVia = 'files' | 'socket';
+
+/** What happens while a prompt runs, in this order: way, accepted, started, (progress | preview | output)*. */
 export type RunEvent =
+  /** It is about to be submitted; how its pictures will come, where there was a choice. */
+  | { type: 'way'; outputsVia: OutputsVia }
   /** `promptId` is the one the server uses; `nodeErrors` name branches that it will skip (16). */
   | { type: 'accepted'; promptId: string; nodeErrors: NodeErrors }
   /** `late`: it was found running or done; when it began is not known. */

@@ -94,12 +94,13 @@ export class Dispatcher {
 
   /**
    * Takes in a job of an earlier process. What that had given to a backend is looked for there; it is not given away a second
-   * time as long as it may be about.
+   * time as long as it may be about. But pictures that were to come over the socket went to that process, and are lost: such a
+   * job is run again at once, and its prompt is stopped when the backend is examined.
    */
   restore(job: Job): void {
-    const { backend: name = '', promptId } = job.state;
+    const { backend: name = '', promptId, outputsVia } = job.state;
     const backend = this.pool.find(name);
-    const adopt = backend !== undefined && promptId !== undefined;
+    const adopt = backend !== undefined && promptId !== undefined && outputsVia !== 'socket';
     if (job.state.status !== 'queued' && !adopt) job.apply({ type: 'requeued' });
     this.queue.add(job);
     if (adopt && this.queue.take(job)) {

@@ -4,14 +4,22 @@ import { lastValueFrom, takeUntil, tap } from 'rxjs';
 import type { Storage } from '../../storage/index.js';
 import type { Assets } from '../../assets/index.js';
 import type { Backend } from '../backends/index.js';
-import type { RunEvent } from '../client/index.js';
+import type { OutputsVia, RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { inJobFolder, jobFolder, type UrlInput } from '../workflow/index.js';
+import {
+  inJobFolder,
+  jobFolder,
+  overSocket,
+  type UrlInput,
+  wantsSocket,
+  type Workflow,
+} from '../workflow/index.js';
 import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
 import { isFinal } from './job.reducer.js';
 import type { JobEvent, JobFailure, JobRequest } from './job.types.js';
 import { type KeepLimits, OutputKeeper } from './output-keeper.js';
+import { PictureMemory } from './picture-memory.js';
 import { judge, type Retry, type RetryRules } from './retry-policy.js';
 
 export interface RunnerOptions {
@@ -19,6 +27,8 @@ export interface RunnerOptions {
   jobFolders: boolean;
   /** Delete the prompt from ComfyUI's history once its outputs are safe. */
   deleteHistory: boolean;
+  /** How pictures come where a job does not say. */
+  outputsVia: OutputsVia;
   retry: RetryRules;
   keep: KeepLimits;
 }
@@ -26,6 +36,7 @@ export interface RunnerOptions {
 /** Makes one try at a job on one backend. */
 export class JobRunner {
   private readonly logger = new Logger(JobRunner.name);
+  private readonly memory = new PictureMemory();
   private storingNow = 0;
 
   constructor(
@@ -79,6 +90,7 @@ export class JobRunner {
       assets: this.assets,
       signal: attempt.signal,
       limits: this.options.keep,
+      memory: this.memory,
       kept: (output) => job.apply({ type: 'output', output }),
     });
     try {
@@ -100,6 +112,7 @@ export class JobRunner {
       } else if (verdict !== undefined) job.apply({ type: 'requeued' });
       return verdict;
     } finally {
+      keeper.letGo();
       job.signal.removeEventListener('abort', stop);
     }
   }
@@ -117,6 +130,7 @@ export class JobRunner {
     const workflow = this.options.jobFolders
       ? inJobFolder(request.workflow, jobFolder(job.id, attempt, new Date()))
       : request.workflow;
+    const swapped = adopted ? undefined : this.choose(job, request, workflow);
     let rendered = false;
     let overdue: NodeJS.Timeout | undefined;
     try {
@@ -126,6 +140,7 @@ export class JobRunner {
             promptId,
             adopted,
             workflow,
+            overSocket: swapped,
             inputs: job.inputs,
             urls: urlsOf(request),
             outputNode: request.outputNode,
@@ -166,6 +181,22 @@ export class JobRunner {
       if (rendered) this.storingNow -= 1;
       if (this.options.deleteHistory && !job.letGo) backend.forget(serverId);
     }
+  }
+
+  /**
+   * The workflow that sends its pictures over the socket, where that is wanted. A job takes that way once: whatever became of the try,
+   * frames that get lost must not have it rendered for ever.
+   */
+  private choose(job: Job, request: JobRequest, workflow: Workflow): Workflow | undefined {
+    const { outputNode, outputsVia = this.options.outputsVia } = request;
+    const before = job.state.outputsVia;
+    if (outputsVia === 'socket' && before === undefined) {
+      const swapped = overSocket(workflow, outputNode);
+      if (swapped !== undefined) return swapped;
+    }
+    const way = wantsSocket(workflow, outputNode) ? 'socket' : 'files';
+    if (way !== (before ?? 'files')) job.apply({ type: 'way', outputsVia: way });
+    return undefined;
   }
 
   /** Ends the job, or says that it is tried again. */
@@ -211,6 +242,7 @@ function toJobEvent(event: RunEvent): JobEvent | undefined {
   switch (event.type) {
     case 'accepted':
       return { type: 'accepted', nodeErrors: event.nodeErrors };
+    case 'way':
     case 'progress':
       return event;
     case 'preview':

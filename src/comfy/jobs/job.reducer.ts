@@ -21,6 +21,8 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
         promptId: event.promptId,
         times: { ...state.times, started: event.at },
       };
+    case 'way':
+      return { ...state, outputsVia: event.outputsVia };
     case 'accepted':
       return Object.keys(event.nodeErrors).length === 0 ? state : { ...state, nodeErrors: event.nodeErrors };
     case 'progress':
@@ -45,8 +47,12 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
 }
 
 /** As when it was new, but for what it has been through. */
-function again({ id, times }: JobState, attempts: readonly JobAttempt[]): JobState {
-  return { ...initialState(id, times.created), attempts };
+function again({ id, times, outputsVia }: JobState, attempts: readonly JobAttempt[]): JobState {
+  return {
+    ...initialState(id, times.created),
+    attempts,
+    ...(outputsVia === undefined ? {} : { outputsVia }),
+  };
 }
 
 function ended(state: JobState, at: number): JobState {

@@ -1,6 +1,6 @@
 import type { StorageErrorCode, StoredFile } from '../../storage/index.js';
 import type { ComfyErrorCode, NodeErrors, NodeInput } from '../comfy.error.js';
-import type { RunProgress } from '../client/index.js';
+import type { OutputsVia, RunProgress } from '../client/index.js';
 import type { MediaInput, OutputPlace, Workflow } from '../workflow/index.js';
 import type { OutputType } from './output-type.js';
 
@@ -15,6 +15,8 @@ export interface JobRequest {
   allOutputs: boolean;
   /** What a node only showed (`type: temp`) is wanted, too, where it saved something as well. @default false */
   includeTemp?: boolean | undefined;
+  /** How pictures are to come; undefined: as the settings say. */
+  outputsVia?: OutputsVia | undefined;
   /** −100 to 100; higher goes first. */
   priority: number;
   /** Who asks, for fair turns; any text. */
@@ -89,6 +91,8 @@ export interface JobState {
   backend?: string;
   /** The id of its prompt there, as we chose it: a UUID. */
   promptId?: string;
+  /** How the pictures of the current try come, or those of the last one came; absent: nobody has looked yet, or as files. */
+  outputsVia?: OutputsVia;
   /** Tries that came to nothing before the current one, the oldest first. */
   attempts: readonly JobAttempt[];
   progress?: RunProgress;
@@ -104,6 +108,8 @@ export interface JobState {
 /** What can happen to a job. `at` is in milliseconds since the epoch. */
 export type JobEvent =
   | { type: 'started'; at: number; backend: string; promptId: string }
+  /** On record before its prompt is submitted: a later process must know whether frames were lost with this one. */
+  | { type: 'way'; outputsVia: OutputsVia }
   | { type: 'accepted'; nodeErrors: NodeErrors }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }

@@ -10,6 +10,7 @@ import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
 import type { JobOutput, JobRequest } from './job.types.js';
 import { inOrder } from './output-order.js';
 import { outputTypeOf } from './output-type.js';
+import type { PictureMemory } from './picture-memory.js';
 
 /** Files of one job on their way from the backend into storage at the same time. */
 const FILES_AT_ONCE = 4;
@@ -40,9 +41,15 @@ export interface KeeperContext {
   assets: OutputRecords;
   signal: AbortSignal;
   limits: KeepLimits;
+  memory: PictureMemory;
   /** A file is safe. */
   kept: (output: JobOutput) => void;
 }
+
+/** An output that came, with its place among the others. Not the output itself: that may hold a picture. */
+type Taken = Pick<RunOutput, 'node' | 'displayNode' | 'form'> & {
+  kept?: Promise<PromiseSettledResult<JobOutput>>;
+};
 
 /** Where files that jobs made are on record. */
 export type OutputRecords = Pick<Assets, 'register' | 'remove'>;
@@ -52,28 +59,31 @@ export type OutputRecords = Pick<Assets, 'register' | 'remove'>;
  * the backend is still busy with the rest.
  */
 export class OutputKeeper {
-  private readonly announced: RunOutput[] = [];
+  /** What waits for a decision. */
+  private readonly announced = new Map<RunOutput, Taken>();
   private readonly limit = pLimit(FILES_AT_ONCE);
   /** Was anything saved that is wanted for certain, besides texts? */
   private saved = false;
   private inlineLeft = MAX_INLINE_TEXTS;
   /** All that came, in this order. */
-  private readonly taken: RunOutput[] = [];
-  private readonly keeping = new Map<RunOutput, Promise<PromiseSettledResult<JobOutput>>>();
+  private readonly taken: Taken[] = [];
 
   constructor(private readonly context: KeeperContext) {}
 
-  /** An output the run has announced. */
+  /** An output the run has announced. @throws ComfyError `backend_lost` where there is no room for a picture in memory */
   take(output: RunOutput): void {
     const { outputNode, allOutputs, includeTemp = false } = this.context.request;
     if (outputNode !== undefined && output.displayNode !== outputNode) return;
-    this.taken.push(output);
+    if (output.form === 'memory' && !this.context.memory.take(output.bytes.length)) throw tooMuchInMemory();
+    const { node, displayNode, form } = output;
+    const taken: Taken = { node, displayNode, form };
+    this.taken.push(taken);
     const certain = outputNode !== undefined || allOutputs;
     // What was only shown is wanted where nothing was saved, which is known at the end.
-    if (!certain || (placeOf(output) === 'temp' && !includeTemp)) this.announced.push(output);
+    if (!certain || (placeOf(output) === 'temp' && !includeTemp)) this.announced.set(output, taken);
     else {
       this.saved ||= isSaved(output);
-      this.start(output);
+      this.start(output, taken);
     }
   }
 
@@ -84,9 +94,11 @@ export class OutputKeeper {
    */
   async finish(): Promise<JobOutput[]> {
     const { request } = this.context;
-    for (const output of this.chosen()) this.start(output);
+    const chosen = this.chosen();
+    for (const [output, taken] of this.announced) if (chosen.includes(output)) this.start(output, taken);
+    this.letGo();
     const wanted = inOrder(this.taken, Object.keys(request.workflow));
-    const results = await Promise.all(wanted.flatMap((output) => this.keeping.get(output) ?? []));
+    const results = await Promise.all(wanted.flatMap(({ kept }) => kept ?? []));
     if (results.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
@@ -96,19 +108,30 @@ export class OutputKeeper {
 
   /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
   async discard(): Promise<void> {
-    const results = await Promise.all(this.keeping.values());
+    const results = await Promise.all(this.taken.flatMap(({ kept }) => kept ?? []));
     const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     await Promise.allSettled(kept.map(({ id }) => this.context.assets.remove(id)));
   }
 
-  private start(output: RunOutput): void {
+  /** What has not been decided about is not wanted. */
+  letGo(): void {
+    for (const output of this.announced.keys()) this.release(output);
+    this.announced.clear();
+  }
+
+  private start(output: RunOutput, taken: Taken): void {
+    this.announced.delete(output);
     const text = output.form === 'text' ? this.inline(output.text) : undefined;
     // Settled, so that a failure waits for `finish` without counting as unhandled.
     const settled = Promise.allSettled([this.limit(() => this.keep(output, text))]);
-    this.keeping.set(
-      output,
-      settled.then(([result]) => result),
-    );
+    taken.kept = settled.then(([result]) => {
+      this.release(output);
+      return result;
+    });
+  }
+
+  private release(output: RunOutput): void {
+    if (output.form === 'memory') this.context.memory.release(output.bytes.length);
   }
 
   /** The text, where it is short enough to be told in place. */
@@ -121,10 +144,11 @@ export class OutputKeeper {
   /** What waited for a decision, and is wanted. */
   private chosen(): RunOutput[] {
     const { outputNode, allOutputs, includeTemp = false, workflow } = this.context.request;
-    if (allOutputs || outputNode !== undefined) return this.saved ? [] : this.announced;
-    const places = placesOf(this.announced.filter(({ form }) => form !== 'text'));
-    const node = chooseOutputNode(workflow, places.size > 0 ? places : placesOf(this.announced));
-    const made = this.announced.filter(({ displayNode }) => displayNode === node);
+    const announced = [...this.announced.keys()];
+    if (allOutputs || outputNode !== undefined) return this.saved ? [] : announced;
+    const places = placesOf(announced.filter(({ form }) => form !== 'text'));
+    const node = chooseOutputNode(workflow, places.size > 0 ? places : placesOf(announced));
+    const made = announced.filter(({ displayNode }) => displayNode === node);
     return !includeTemp && made.some(isSaved) ? made.filter((output) => placeOf(output) !== 'temp') : made;
   }
 
@@ -281,6 +305,10 @@ function fetchError(error: BackendError): ComfyError {
         cause: error,
       })
     : new ComfyError('backend_lost', 'The backend was lost while its files were fetched.', { cause: error });
+}
+
+function tooMuchInMemory(): ComfyError {
+  return new ComfyError('backend_lost', 'Pictures came over the socket faster than they could be stored.');
 }
 
 function noOutput(node: string | undefined): ComfyError {

@@ -8,9 +8,12 @@ const IDS = new Intl.Collator('en', { numeric: true });
  * first output is a file wherever there is one. The same whether events told of them, the history, or each of some.
  * @param nodes ids of the workflow's nodes
  */
-export function inOrder(made: readonly RunOutput[], nodes: readonly string[]): RunOutput[] {
+export function inOrder<T extends Pick<RunOutput, 'node' | 'displayNode' | 'form'>>(
+  made: readonly T[],
+  nodes: readonly string[],
+): T[] {
   const places = new Map(nodes.map((node, index) => [node, index]));
-  const placeOf = ({ displayNode }: RunOutput) => places.get(displayNode) ?? nodes.length;
+  const placeOf = ({ displayNode }: T) => places.get(displayNode) ?? nodes.length;
   return made.toSorted(
     (a, b) =>
       placeOf(a) - placeOf(b) ||

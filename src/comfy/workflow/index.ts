@@ -11,5 +11,6 @@ export {
   type UrlInput,
 } from './media.js';
 export { modelsOf } from './models.js';
+export { overSocket, SOCKET_OUTPUT_CLASS, wantsSocket } from './socket-outputs.js';
 export { shapeOf } from './shape.js';
 export { parseJson, stringifyJson } from './lossless-json.js';

@@ -85,7 +85,7 @@ export const probeNodes: Record<string, NodeClass> = {
   },
   /**
    * Ours: shows the lists that `lists` holds as JSON, as extensions show what they like. `{"file": "png", "bytes": "…"}` in a list
-   * becomes a file with this extension and these bytes (base64), with `"type": "temp"` one that is only shown.
+   * becomes a file with this extension and these bytes (base64), `{"file": "png", "size": …}` one of so many; with `"type": "temp"` one that is only shown.
    */
   ProbeLists: {
     async run(inputs, context) {
@@ -109,7 +109,10 @@ async function probeFile(item: JsonObject, prefix: string, context: NodeContext)
   const target = await saveTarget(context, type, prefix, 1, 1);
   const filename = numbered(target.filename, target.counter, text(item['file']));
   context.folders.saved(target, target.counter + 1);
-  await write(join(target.folder, filename), Buffer.from(text(item['bytes']), 'base64'));
+  const path = join(target.folder, filename);
+  if (typeof item['size'] === 'number')
+    await pipeline(Readable.from(probeBytes(item['size'])), createWriteStream(path));
+  else await write(path, Buffer.from(text(item['bytes']), 'base64'));
   return { filename, subfolder: target.subfolder, type };
 }
 

@@ -74,6 +74,7 @@ export interface Reply {
   }[];
   timings: Record<string, number>;
   attempts: number;
+  outputs_via: string;
   node_errors?: Record<string, unknown>;
 }
 
