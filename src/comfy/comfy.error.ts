@@ -5,6 +5,7 @@ export type ComfyErrorCode =
   | 'output_node_not_found'
   | 'missing_asset'
   | 'no_output'
+  | 'conversion_failed'
   | 'queue_full'
   | 'node_execution_error'
   | 'out_of_memory'

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Assets } from '../assets/index.js';
+import { Images } from '../images/index.js';
 import { StateDatabase } from '../state/index.js';
 import { Storage } from '../storage/index.js';
 import { BackendPool, RUN_DEADLINES } from './backends/index.js';
@@ -58,13 +59,14 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
     },
     {
       provide: JobRunner,
-      inject: [Storage, Assets, COMFY_OPTIONS],
-      useFactory: (storage: Storage, assets: Assets, options: ComfyOptions) => {
+      inject: [Storage, Assets, Images, COMFY_OPTIONS],
+      useFactory: (storage: Storage, assets: Assets, images: Images, options: ComfyOptions) => {
         const { jobFolders = true, deleteHistory = true, maxAttempts = 3, avoidMs = 1_000 } = options;
         const { storeRetryMs = 60_000, limits = CLIENT_LIMITS, deadlines = RUN_DEADLINES } = options;
-        return new JobRunner(storage, assets, {
+        return new JobRunner(storage, assets, images, {
           jobFolders,
           deleteHistory,
+          stripMetadata: options.stripMetadata ?? false,
           retry: { maxAttempts, avoidMs },
           keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs, totalMs: deadlines.jobMs },
         });

@@ -25,6 +25,7 @@ import {
   timer,
 } from 'rxjs';
 import { Assets } from '../assets/index.js';
+import type { ConvertOptions } from '../images/index.js';
 import {
   type Backend,
   type BackendFailure,
@@ -70,6 +71,8 @@ export interface SubmitRequest {
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
   caller?: string | undefined;
+  /** What becomes of the images; the originals are stored as well. `conversion_failed` where there is none, or one cannot be. */
+  convert?: ConvertOptions | undefined;
   /** Passed on in the prompt's `extra_data`: keys of partner nodes. Never written down. */
   extraData?: Record<string, string> | undefined;
 }
@@ -135,7 +138,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    * @param alongside writes down what belongs to the job: both are on record, or neither, whenever the process may die
    */
   submit(request: SubmitRequest, alongside?: (jobId: string) => void): JobState {
-    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
+    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', convert, extraData } = request;
     const workflow = parseWorkflow(request.workflow);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
     const references = assetReferences(workflow);
@@ -143,7 +146,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend();
     const assets = assetIds(references);
-    const details = { workflow, assets, outputNode, allOutputs, priority, caller, extraData };
+    const details = { workflow, assets, outputNode, allOutputs, priority, caller, convert, extraData };
     const job = new Job(randomUUID(), details, Date.now());
     this.queue.expectRoom();
     // On record before anybody works for it, or is told of it.

@@ -11,16 +11,26 @@ export interface OutputView {
   filename: string;
   /** ISO 8601; null: `url` does not expire. */
   expires_at: string | null;
+  /** What it was converted from; absent where it is as it was made. */
+  original?: Omit<OutputView, 'node_id' | 'kind' | 'original'>;
 }
 
 export function toOutputView(output: JobOutput): OutputView {
+  const { original } = output;
   return {
     node_id: output.node,
     kind: output.kind,
-    url: output.url,
-    content_type: output.contentType,
-    size: output.size,
-    filename: output.key,
-    expires_at: output.expiresAt?.toISOString() ?? null,
+    ...toFileView(output),
+    ...(original === undefined ? {} : { original: toFileView(original) }),
+  };
+}
+
+function toFileView({ url, contentType, size, key, expiresAt }: JobOutput) {
+  return {
+    url,
+    content_type: contentType,
+    size,
+    filename: key,
+    expires_at: expiresAt?.toISOString() ?? null,
   };
 }

@@ -122,6 +122,7 @@ const CALL_EXAMPLES = {
 const JOB_PROBLEMS = [
   'invalid_workflow',
   'no_output',
+  'conversion_failed',
   'internal_error',
   'node_execution_error',
   'out_of_memory',

@@ -2,6 +2,8 @@ import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nes
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
 import { NodeErrorsDto } from '../problem/index.js';
+import { Nested } from '../request/index.js';
+import { ConvertDto } from './convert.dto.js';
 import { IsNodeId } from './is-node-id.decorator.js';
 
 /** Runs on every ComfyUI, also one without any model. */
@@ -100,6 +102,15 @@ export class GenerateFileDto {
   @Min(-100, { message: 'must be -100 or more' })
   @Max(100, { message: 'must be 100 or less' })
   priority?: number;
+
+  /**
+   * Convert the images, on this server, once they are made: `url` and the bytes are the converted file, and the one that
+   * ComfyUI made is `original` in `outputs`. Other files stay as they are.
+   */
+  @ApiPropertyOptional({ type: () => ConvertDto })
+  @IsOptional()
+  @Nested(() => ConvertDto)
+  convert?: ConvertDto;
 }
 
 /** A workflow to run, and how to answer. */
@@ -129,6 +140,26 @@ export class ResultQueryDto {
   response_type?: 'url' | 'file';
 }
 
+/** The file as ComfyUI made it. */
+@ApiSchema({ name: 'OriginalFile', description: 'The file as ComfyUI made it.' })
+export class OriginalDto {
+  /** Where to get it; a path on this server where SERVER_BASE_URL is not set. */
+  @ApiProperty({ format: 'uri-reference', example: FILE_URL })
+  url!: string;
+  /** Media type, read from the bytes. */
+  @ApiProperty({ example: 'image/png' })
+  content_type!: string;
+  /** Length in bytes. */
+  @ApiProperty({ type: 'integer', format: 'int64', minimum: 0, example: 4_752 })
+  size!: number;
+  /** Name of the stored file. */
+  @ApiProperty({ example: FILE_NAME })
+  filename!: string;
+  /** When `url` stops working; null: it does not. */
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
+  expires_at!: string | null;
+}
+
 /** One file that the output node made. */
 @ApiSchema({ name: 'OutputFile', description: 'One file that the output node made.' })
 export class OutputDto {
@@ -156,6 +187,9 @@ export class OutputDto {
   /** When `url` stops working; null: it does not. */
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
   expires_at!: string | null;
+  /** With `convert`: what it was converted from. */
+  @ApiPropertyOptional({ type: () => OriginalDto })
+  original?: OriginalDto;
 }
 
 /** Where the time went, in milliseconds. */

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer } from 'rxjs';
 import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
+import type { ConvertOptions } from '../images/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
+import type { ConvertDto } from './convert.dto.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
 
@@ -32,6 +34,7 @@ export class GenerateService {
       outputNode: body.output_node_id ?? undefined,
       priority: body.priority ?? undefined,
       caller,
+      convert: toOptions(body.convert),
     });
   }
 
@@ -115,4 +118,16 @@ export class GenerateService {
       { job_id: id, job_url: this.urlOf(id), retry_after: 15 },
     );
   }
+}
+
+/** What is null counts as left out. */
+function toOptions(convert: ConvertDto | null | undefined): ConvertOptions | undefined {
+  if (convert === null || convert === undefined) return undefined;
+  return {
+    format: convert.format,
+    quality: convert.quality ?? undefined,
+    maxWidth: convert.max_width ?? undefined,
+    maxHeight: convert.max_height ?? undefined,
+    stripMetadata: convert.strip_metadata ?? undefined,
+  };
 }

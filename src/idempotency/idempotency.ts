@@ -94,12 +94,20 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf({ workflow, outputNode, allOutputs = false, priority = 0 }: SubmitRequest): string {
+function fingerprintOf({
+  workflow,
+  outputNode,
+  allOutputs = false,
+  priority = 0,
+  convert,
+}: SubmitRequest): string {
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
     allOutputs,
     priority,
+    // Only where there is one: keys of before it was known keep their meaning.
+    ...(convert === undefined ? {} : { convert }),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   },
   output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
   no_output: { status: 422, title: 'The output node produced no file' },
+  conversion_failed: { status: 422, title: 'The result could not be converted' },
   missing_asset: { status: 422, title: 'An asset that the workflow names is not there' },
   idempotency_key_reuse: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   queue_full: { status: 429, title: 'The waiting line is full' },

@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import { lastValueFrom, takeUntil, tap } from 'rxjs';
 import { type Storage, StorageError } from '../../storage/index.js';
 import type { Assets } from '../../assets/index.js';
+import type { Images } from '../../images/index.js';
 import type { Backend, InputFile } from '../backends/index.js';
 import type { RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
@@ -22,6 +23,8 @@ export interface RunnerOptions {
   deleteHistory: boolean;
   retry: RetryRules;
   keep: KeepLimits;
+  /** See `KeeperContext`. */
+  stripMetadata: boolean;
 }
 
 /** Makes one try at a job on one backend. */
@@ -32,6 +35,7 @@ export class JobRunner {
   constructor(
     private readonly storage: Storage,
     private readonly assets: Assets,
+    private readonly images: Images,
     private readonly options: RunnerOptions,
   ) {}
 
@@ -78,6 +82,8 @@ export class JobRunner {
       backend,
       storage: this.storage,
       assets: this.assets,
+      images: this.images,
+      stripMetadata: this.options.stripMetadata,
       signal: attempt.signal,
       limits: this.options.keep,
       kept: (output) => job.apply({ type: 'output', output }),

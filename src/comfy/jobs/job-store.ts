@@ -2,10 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { StateDatabase } from '../../state/index.js';
 import { assetIds, assetReferences, parseJson, stringifyJson, type Workflow } from '../workflow/index.js';
 import type { Job } from './job.js';
-import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
+import type { JobEvent, JobOutput, JobRequest, JobState, JobStatus } from './job.types.js';
 
 /** What of a request is written down beside its workflow. */
-interface StoredRequest extends Pick<JobRequest, 'outputNode' | 'allOutputs' | 'priority' | 'caller'> {
+interface StoredRequest extends Pick<
+  JobRequest,
+  'outputNode' | 'allOutputs' | 'priority' | 'caller' | 'convert'
+> {
   /** It came with keys, which are not written down. */
   hadKeys: boolean;
 }
@@ -62,12 +65,13 @@ export class JobStore {
   add(job: Job, alongside?: (jobId: string) => void): void {
     const { request, state } = job;
     if (request === undefined) return;
-    const { outputNode, allOutputs, priority, caller, workflow, extraData, keysLost } = request;
+    const { outputNode, allOutputs, priority, caller, convert, workflow, extraData, keysLost } = request;
     const stored: StoredRequest = {
       outputNode,
       allOutputs,
       priority,
       caller,
+      convert,
       hadKeys: keysLost === true || extraData !== undefined,
     };
     this.database.transaction(() => {
@@ -239,9 +243,14 @@ function readState(text: string): JobState {
   const state = JSON.parse(text) as JobState;
   return {
     ...state,
-    outputs: state.outputs.map((output) => ({
-      ...output,
-      expiresAt: output.expiresAt === null ? null : new Date(output.expiresAt),
-    })),
+    outputs: state.outputs.map((output) => readOutput(output)),
+  };
+}
+
+function readOutput({ original, expiresAt, ...output }: JobOutput): JobOutput {
+  return {
+    ...output,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt),
+    ...(original === undefined ? {} : { original: readOutput(original) }),
   };
 }

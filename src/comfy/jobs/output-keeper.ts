@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Assets } from '../../assets/index.js';
+import { type Images, stripped } from '../../images/index.js';
 import { StateError } from '../../state/index.js';
-import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
+import { type FileToStore, type Storage, StorageError, type StoredFile } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import { asBackendError, BackendError, type FileRef, type RunOutput } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
+import { convertOutput, expectImages } from './converter.js';
 import type { JobOutput, JobRequest } from './job.types.js';
 
 /** Files of one job on their way from the backend into storage at the same time. */
@@ -32,6 +34,9 @@ export interface KeeperContext {
   backend: Backend;
   storage: Storage;
   assets: OutputRecords;
+  images: Pick<Images, 'convert'>;
+  /** Nothing is stored with the workflow in it, and nothing is converted with it unless that is asked for. */
+  stripMetadata: boolean;
   signal: AbortSignal;
   limits: KeepLimits;
   /** A file is safe. */
@@ -50,6 +55,8 @@ export class OutputKeeper {
   private readonly limit = pLimit(FILES_AT_ONCE);
   /** Was anything saved, besides texts? */
   private saved = false;
+  /** Ids of all assets that were made, originals as well. */
+  private readonly made: string[] = [];
   private readonly keeping: Promise<PromiseSettledResult<JobOutput>>[] = [];
 
   constructor(private readonly context: KeeperContext) {}
@@ -71,7 +78,7 @@ export class OutputKeeper {
 
   /**
    * All files that are wanted, in the order of the nodes and of each node's own list, once the run is over.
-   * @throws ComfyError `no_output` · `backend_lost`; StorageError
+   * @throws ComfyError `no_output` · `backend_lost` · `conversion_failed`; StorageError
    */
   async finish(): Promise<JobOutput[]> {
     const { request } = this.context;
@@ -82,15 +89,15 @@ export class OutputKeeper {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
+    if (request.convert !== undefined) expectImages(outputs, request.convert);
     const order = new Map(Object.keys(request.workflow).map((node, index) => [node, index]));
     return outputs.sort((a, b) => (order.get(a.node) ?? 0) - (order.get(b.node) ?? 0));
   }
 
   /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
   async discard(): Promise<void> {
-    const results = await Promise.all(this.keeping);
-    const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    await Promise.allSettled(kept.map(({ id }) => this.context.assets.remove(id)));
+    await Promise.all(this.keeping);
+    await Promise.allSettled(this.made.map((id) => this.context.assets.remove(id)));
   }
 
   private start(output: RunOutput): void {
@@ -113,15 +120,33 @@ export class OutputKeeper {
   }
 
   private async keep(output: RunOutput): Promise<JobOutput> {
-    const { job, storage, assets, kept } = this.context;
-    const stored = await this.persist(output);
-    const name = nameOf(output);
+    const original = await this.store(output, nameOf(output), () => this.put(output));
+    const known = await this.convert(output, original);
+    this.context.kept(known);
+    return known;
+  }
+
+  /** As the request wants it. */
+  private convert(output: RunOutput, original: JobOutput): JobOutput | Promise<JobOutput> {
+    const { request, images, storage, signal, stripMetadata } = this.context;
+    if (request.convert === undefined) return original;
+    const store = (file: FileToStore, name: string) => this.store(output, name, () => storage.put(file));
+    const options = {
+      ...request.convert,
+      stripMetadata: request.convert.stripMetadata ?? stripMetadata,
+    };
+    return convertOutput(original, options, { images, storage, signal, store });
+  }
+
+  /** Stores a file, and puts it on record. */
+  private async store(output: RunOutput, name: string, put: () => Promise<StoredFile>): Promise<JobOutput> {
+    const { job, storage, assets } = this.context;
+    const stored = await this.persist(put);
     try {
       const { url, expiresAt } = await storage.link(stored);
       const { id } = await this.record(() => assets.register(stored, { job, path: name }));
-      const known = { ...stored, id, node: output.displayNode, place: placeOf(output), name, url, expiresAt };
-      kept(known);
-      return known;
+      this.made.push(id);
+      return { ...stored, id, node: output.displayNode, place: placeOf(output), name, url, expiresAt };
     } catch (error) {
       // Nobody will ever name it.
       await storage.discard(stored.key);
@@ -147,16 +172,14 @@ export class OutputKeeper {
    * What is rendered is not thrown away: while its backend is back in a moment, or the storage may be, it is tried again.
    * @throws ComfyError `backend_lost`; StorageError
    */
-  private async persist(output: RunOutput): Promise<StoredFile> {
-    const { signal, storage } = this.context;
+  private async persist(put: () => Promise<StoredFile>): Promise<StoredFile> {
+    const { signal } = this.context;
     const since = performance.now();
     let pause = MIN_PAUSE_MS;
     for (let tries = 1; ; tries += 1) {
       signal.throwIfAborted();
       try {
-        if (output.form === 'file') return await this.fetch(output.file);
-        const body = output.form === 'text' ? Buffer.from(output.text) : output.bytes;
-        return await storage.put({ body, size: body.length, filename: nameOf(output), signal });
+        return await put();
       } catch (error) {
         signal.throwIfAborted();
         const wait = pause * (0.5 + Math.random() / 2);
@@ -189,13 +212,21 @@ export class OutputKeeper {
     }
   }
 
+  private put(output: RunOutput): Promise<StoredFile> {
+    const { signal, storage } = this.context;
+    if (output.form === 'file') return this.fetch(output.file);
+    const body = output.form === 'text' ? Buffer.from(output.text) : output.bytes;
+    return storage.put({ body, size: body.length, filename: nameOf(output), signal });
+  }
+
   private async fetch(file: FileRef) {
-    const { signal, storage, backend } = this.context;
+    const { signal, storage, backend, stripMetadata } = this.context;
     let sourceError: unknown;
     const fetch = async () => {
       const viewed = await backend.view(file, signal);
       viewed.body.once('error', (error) => (sourceError = error));
-      return viewed;
+      // It gets shorter, which the storage would take for a file that was cut off; undici sees to it that none is.
+      return stripMetadata ? { body: stripped(viewed.body) } : viewed;
     };
     try {
       return await storage.put({ fetch, filename: file.filename, signal });
