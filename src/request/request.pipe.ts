@@ -70,5 +70,6 @@ function toFieldErrors(error: ValidationError, prefix = ''): FieldError[] {
       field,
       message: rule === 'whitelistValidation' ? UNKNOWN_FIELD : message.replace(`${error.property} `, ''),
     }));
-  return [...own, ...(error.children ?? []).flatMap((child) => toFieldErrors(child, `${field}.`))];
+  // Of what is no object as a whole the parts are of no interest; a list has them without names.
+  return own.length > 0 ? own : (error.children ?? []).flatMap((child) => toFieldErrors(child, `${field}.`));
 }

@@ -95,9 +95,9 @@ export class JobRunner {
     } catch (error) {
       const verdict = isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, error);
       if (verdict !== undefined || job.signal.aborted) {
-        // No reply will ever name what this try has stored.
         attempt.abort(error);
-        void keeper.discard();
+        // No reply will ever name what this try has stored, unless it says where the unconverted is.
+        if (job.state.failure?.code !== 'conversion_failed') void keeper.discard();
       }
       if (verdict?.counts) {
         job.apply({
