@@ -7,7 +7,7 @@ export * from './comfy/index.js';
 export { parseComfyuiServer, type BackendAddress } from './config/index.js';
 export { FeedModule, JobFeed, type JobSnapshot } from './feed/index.js';
 export { FilesModule } from './files/index.js';
-export { Images, ImagesModule, ImageError, type ImagesOptions } from './images/index.js';
+export { type ConvertOptions, ImageError, Images, ImagesModule, type ImagesOptions } from './images/index.js';
 export { Outbound, OutboundError, OutboundModule, type OutboundRules } from './outbound/index.js';
 export { ProgressIoAdapter, ProgressModule } from './progress/index.js';
 export { StateDatabase, StateError, StateModule, type StateOptions } from './state/index.js';

@@ -28,6 +28,8 @@ export interface ComfyOptions {
   deadlines?: RunDeadlines;
   /** When a backend rests, and for how long. @default CIRCUIT_RULES */
   circuit?: CircuitRules;
+  /** Leave the workflow out of what is stored. @default false */
+  stripMetadata?: boolean;
   /** Milliseconds for which a rendered file is tried again to be stored. @default 60000 */
   storeRetryMs?: number;
   /** Milliseconds that running jobs have to end when the application stops. @default 25000 */

@@ -62,19 +62,21 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
     },
     {
       provide: JobRunner,
-      inject: [Storage, Assets, COMFY_OPTIONS],
-      useFactory: (storage: Storage, assets: Assets, options: ComfyOptions) => {
+      inject: [Storage, Assets, Images, COMFY_OPTIONS],
+      useFactory: (storage: Storage, assets: Assets, images: Images, options: ComfyOptions) => {
         const { jobFolders = true, deleteHistory = true, maxAttempts = 3, avoidMs = 1_000 } = options;
         const {
           outputsVia = 'files',
+          stripMetadata = false,
           storeRetryMs = 60_000,
           limits = CLIENT_LIMITS,
           deadlines = RUN_DEADLINES,
         } = options;
-        return new JobRunner(storage, assets, {
+        return new JobRunner(storage, assets, images, {
           jobFolders,
           deleteHistory,
           outputsVia,
+          stripMetadata,
           retry: { maxAttempts, avoidMs },
           keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs, totalMs: deadlines.jobMs },
         });

@@ -25,6 +25,7 @@ import {
   timer,
 } from 'rxjs';
 import { Assets } from '../assets/index.js';
+import type { ConvertOptions } from '../images/index.js';
 import {
   type Backend,
   type BackendFailure,
@@ -78,6 +79,8 @@ export interface SubmitRequest {
   caller?: string | undefined;
   /** Files beside the workflow, each for one of its inputs. */
   files?: readonly FormFile[] | undefined;
+  /** What becomes of the images; the originals are stored as well. `conversion_failed` where there is none, or one cannot be. */
+  convert?: ConvertOptions | undefined;
   /** Passed on in the prompt's `extra_data`: keys of partner nodes. Never written down. */
   extraData?: Record<string, string> | undefined;
 }
@@ -309,7 +312,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     alongside: SubmitHooks['alongside'],
   ): JobState {
     const { outputNode: wanted, allOutputs = false, priority = 0, caller = '' } = request;
-    const { includeTemp, outputsVia, extraData } = request;
+    const { includeTemp, outputsVia, convert, extraData } = request;
     // Taking in files may have taken a while.
     this.expectAssets(assetReferences(workflow));
     this.expectRoom();
@@ -321,6 +324,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       allOutputs,
       includeTemp,
       outputsVia,
+      convert,
       priority,
       caller,
       extraData,

@@ -13,17 +13,27 @@ export interface OutputView {
   expires_at: string | null;
   /** Of a text that is short: the text itself. */
   text?: string;
+  /** What it was converted from; absent where it is as it was made. */
+  original?: Omit<OutputView, 'node_id' | 'kind' | 'text' | 'original'>;
 }
 
 export function toOutputView(output: JobOutput): OutputView {
+  const { original } = output;
   return {
     node_id: output.node,
     kind: output.type,
-    url: output.url,
-    content_type: output.contentType,
-    size: output.size,
-    filename: output.key,
-    expires_at: output.expiresAt?.toISOString() ?? null,
+    ...toFileView(output),
     ...(output.text === undefined ? {} : { text: output.text }),
+    ...(original === undefined ? {} : { original: toFileView(original) }),
+  };
+}
+
+function toFileView({ url, contentType, size, key, expiresAt }: JobOutput) {
+  return {
+    url,
+    content_type: contentType,
+    size,
+    filename: key,
+    expires_at: expiresAt?.toISOString() ?? null,
   };
 }

@@ -138,6 +138,7 @@ const JOB_PROBLEMS = [
   'invalid_input',
   'input_unavailable',
   'no_output',
+  'conversion_failed',
   'internal_error',
   'node_execution_error',
   'out_of_memory',

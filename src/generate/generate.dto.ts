@@ -3,7 +3,9 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
+import { Nested } from '../request/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
+import { ConvertDto } from './convert.dto.js';
 import { IsNodeId } from './is-node-id.decorator.js';
 import { RESPONSE_TYPES, type ResponseType } from './wants-file.js';
 
@@ -127,6 +129,15 @@ export class GenerateFileDto {
 
   @WebhookEventsField()
   webhook_events?: WebhookEvent[];
+
+  /**
+   * Convert the images, on this server, once they are made: `url` and the bytes are the converted file, and the one that
+   * ComfyUI made is `original` in `outputs`. Other files stay as they are.
+   */
+  @ApiPropertyOptional({ type: () => ConvertDto })
+  @IsOptional()
+  @Nested(() => ConvertDto)
+  convert?: ConvertDto;
 }
 
 /** A workflow to run, and how to answer. */
@@ -159,6 +170,26 @@ export class ResultQueryDto {
   response_type?: ResponseType;
 }
 
+/** The file as ComfyUI made it. */
+@ApiSchema({ name: 'OriginalFile', description: 'The file as ComfyUI made it.' })
+export class OriginalDto {
+  /** Where to get it; a path on this server where SERVER_BASE_URL is not set. */
+  @ApiProperty({ format: 'uri-reference', example: FILE_URL })
+  url!: string;
+  /** Media type, read from the bytes. */
+  @ApiProperty({ example: 'image/png' })
+  content_type!: string;
+  /** Length in bytes. */
+  @ApiProperty({ type: 'integer', format: 'int64', minimum: 0, example: 4_752 })
+  size!: number;
+  /** Name of the stored file. */
+  @ApiProperty({ example: FILE_NAME })
+  filename!: string;
+  /** When `url` stops working; null: it does not. */
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
+  expires_at!: string | null;
+}
+
 /** One file or text that the output node made. */
 @ApiSchema({ name: 'OutputFile', description: 'One file or text that the output node made.' })
 export class OutputDto {
@@ -189,6 +220,9 @@ export class OutputDto {
   /** Of a text: the text itself, where it has 10,000 characters at most, and all texts of the job together 100,000. Else it is at `url` only. */
   @ApiPropertyOptional({ type: 'string', maxLength: 10_000 })
   text?: string;
+  /** With `convert`: what it was converted from. */
+  @ApiPropertyOptional({ type: () => OriginalDto })
+  original?: OriginalDto;
 }
 
 /** Where the time went, in milliseconds. */

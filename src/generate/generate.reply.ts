@@ -6,11 +6,11 @@ import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
 
 /**
  * The file that a caller means.
- * @throws ProblemException `no_output`
+ * @throws ProblemException `no_output` · `conversion_failed`
  */
 export function pickOutput(state: JobState, index: number): JobOutput {
   const output = state.outputs[index];
-  if (output !== undefined) return output;
+  if (output !== undefined) return expectConverted(output, state);
   const count = state.outputs.length;
   if (count === 0)
     throw new ProblemException('no_output', 'The job made no file and no text.', { job_id: state.id });
@@ -18,6 +18,16 @@ export function pickOutput(state: JobState, index: number): JobOutput {
     'no_output',
     `The node made ${count === 1 ? 'one file' : `${count} files`}; there is no output_index ${index}. The last is ${count - 1}.`,
     { job_id: state.id },
+  );
+}
+
+/** Where the others were converted and this could not be: it is not handed out in the wrong format. */
+function expectConverted(output: JobOutput, { id, outputs }: JobState): JobOutput {
+  if (output.original !== undefined || outputs.every(({ original }) => original === undefined)) return output;
+  throw new ProblemException(
+    'conversion_failed',
+    `The file that output_index names is no image that could be converted, but ${output.contentType}. Name another, or leave out convert; it is kept: GET /api/v2/assets/${output.id}/content.`,
+    { job_id: id },
   );
 }
 

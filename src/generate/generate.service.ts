@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer } from 'rxjs';
 import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
+import type { ConvertOptions } from '../images/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
 import { type JobWebhookDto, Webhooks } from '../webhooks/index.js';
+import type { ConvertDto } from './convert.dto.js';
 import type { FormFiles } from './form-files.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
@@ -47,6 +49,7 @@ export class GenerateService {
       outputsVia: body.outputs_via ?? undefined,
       priority: body.priority ?? undefined,
       caller,
+      convert: toOptions(body.convert),
       files: form?.take() ?? [],
     };
     return this.idempotency.submitOnce(key, scope, job, attachment);
@@ -137,4 +140,16 @@ export class GenerateService {
       { job_id: id, job_url: this.urlOf(id), retry_after: 15 },
     );
   }
+}
+
+/** What is null counts as left out. */
+function toOptions(convert: ConvertDto | null | undefined): ConvertOptions | undefined {
+  if (convert === null || convert === undefined) return undefined;
+  return {
+    format: convert.format,
+    quality: convert.quality ?? undefined,
+    maxWidth: convert.max_width ?? undefined,
+    maxHeight: convert.max_height ?? undefined,
+    stripMetadata: convert.strip_metadata ?? undefined,
+  };
 }

@@ -11,28 +11,22 @@ export class ByteReader {
   private constructor(
     private readonly file: FileHandle,
     private readonly size: number,
-    private readonly signal: AbortSignal,
   ) {}
 
   /** Runs `work` with a file; closes it. */
-  static async with<T>(
-    path: string,
-    signal: AbortSignal,
-    work: (reader: ByteReader) => Promise<T>,
-  ): Promise<T> {
+  static async with<T>(path: string, work: (reader: ByteReader) => Promise<T>): Promise<T> {
     const file = await open(path);
     try {
-      return await work(new ByteReader(file, (await file.stat()).size, signal));
+      return await work(new ByteReader(file, (await file.stat()).size));
     } finally {
       await file.close();
     }
   }
 
-  /** The next bytes, `WINDOW` at most; undefined where the file ends before. @throws the signal's reason */
+  /** The next bytes, `WINDOW` at most; undefined where the file ends before. */
   async read(length: number): Promise<Buffer | undefined> {
     if (this.at + length > this.size) return undefined;
     if (this.at < this.windowAt || this.at + length > this.windowAt + this.window.length) {
-      this.signal.throwIfAborted();
       const { buffer, bytesRead } = await this.file.read(Buffer.allocUnsafe(WINDOW), 0, WINDOW, this.at);
       this.window = buffer.subarray(0, bytesRead);
       this.windowAt = this.at;

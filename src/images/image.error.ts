@@ -1,9 +1,11 @@
+import type { ImageFormat } from './image-format.js';
+
 /**
  * `too_many_pixels`: more than may be decoded, all frames counted. `damaged`: cut off, or not what its first bytes say.
  * `not_supported`: an image, or a conversion of it, that cannot be done here. `too_slow`: it took longer than images may.
- * `busy`: too many wait already.
+ * `busy`: too many wait already. `failed`: nobody expected it.
  */
-export type ImageErrorCode = 'too_many_pixels' | 'damaged' | 'not_supported' | 'too_slow' | 'busy';
+export type ImageErrorCode = 'too_many_pixels' | 'damaged' | 'not_supported' | 'too_slow' | 'busy' | 'failed';
 
 /** What is wrong with an image, in words for the caller: a whole sentence, without paths or what a library said. */
 export class ImageError extends Error {
@@ -22,3 +24,21 @@ export class ImageError extends Error {
     return this.code === 'busy';
   }
 }
+
+export function damaged(format: ImageFormat, cause?: unknown): ImageError {
+  return new ImageError(
+    'damaged',
+    `The image cannot be read: it begins like ${NAMES[format]}, but is cut off or damaged. Send the whole file.`,
+    cause,
+  );
+}
+
+const NAMES: Record<ImageFormat, string> = {
+  png: 'a PNG',
+  jpeg: 'a JPEG',
+  webp: 'a WebP',
+  avif: 'an AVIF',
+  gif: 'a GIF',
+  tiff: 'a TIFF',
+  heif: 'a HEIF',
+};

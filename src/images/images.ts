@@ -1,21 +1,44 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { type CheckedImage, checkImage } from './check-image.js';
-import type { ImageLimits } from './image-limits.js';
-import { ImagePool } from './image-pool.js';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { ConvertOptions, TargetFormat } from './convert-options.js';
+import { ImageError } from './image.error.js';
+import { ImageWorkers, type Perform } from './image-workers.js';
 import { IMAGES_OPTIONS, type ImagesOptions } from './images.module-definition.js';
+import { PixelBudget } from './pixel-budget.js';
+import type { ImageInfo, WrittenImage } from './tasks.js';
 import { asFile, type ImageSource, inWorkFolder } from './work-folder.js';
 
 const MEGA = 1_000_000;
 
-/** Looks into images and converts them, a few at a time, beside the event loop. */
+/** An image that was converted, in a file that is gone when nobody works with it any more. */
+export interface ConvertedImage extends WrittenImage {
+  contentType: string;
+  /** Without the dot. */
+  extension: string;
+  /** Its bytes; may be called again. */
+  open: () => Readable;
+}
+
+const EXTENSIONS: Record<TargetFormat, string> = { png: 'png', jpeg: 'jpg', webp: 'webp', avif: 'avif' };
+
+/** Looks into images and converts them, a few at a time, in processes beside this one. */
 @Injectable()
-export class Images {
-  private readonly pool: ImagePool;
-  private readonly limits: ImageLimits;
+export class Images implements OnApplicationShutdown {
+  private readonly workers: ImageWorkers;
+  private readonly budget: PixelBudget;
+  private readonly maxPixels: number;
 
   constructor(@Inject(IMAGES_OPTIONS) { maxMegapixels = 100, timeoutMs = 120_000 }: ImagesOptions) {
-    this.pool = new ImagePool(timeoutMs);
-    this.limits = { maxPixels: maxMegapixels * MEGA, timeoutMs };
+    this.workers = new ImageWorkers(timeoutMs);
+    this.maxPixels = maxMegapixels * MEGA;
+    this.budget = new PixelBudget(this.maxPixels);
+  }
+
+  onApplicationShutdown(): void {
+    this.workers.close();
   }
 
   /**
@@ -23,19 +46,70 @@ export class Images {
    * stream is written to a temporary file first, whatever its size.
    * @returns what it is; undefined where it is nothing that is decoded here (BMP, JPEG XL, HEIC, a video, a text …): then it
    * was not checked, but for the pixels of HEIC
-   * @throws ImageError `too_many_pixels` · `damaged` · `too_slow` · `busy`; the error of the stream; the signal's reason
+   * @throws ImageError; the error of the stream; the signal's reason
    */
-  check(source: ImageSource, signal: AbortSignal): Promise<CheckedImage | undefined> {
-    return this.work(signal, async (folder, limited) =>
-      checkImage(await asFile(source, folder, limited), this.limits, limited),
+  check(source: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    return inWorkFolder((folder) =>
+      this.workers.run(async (perform) => {
+        const path = await asFile(source, folder, signal);
+        const info = await perform({ type: 'inspect', path, maxPixels: this.maxPixels });
+        if (info === undefined) return undefined;
+        const decoded = await this.budget.hold(pixelsOf(info), signal, () =>
+          perform({ type: 'decode', path, info, maxPixels: this.maxPixels }),
+        );
+        return decoded ? info : undefined;
+      }, signal),
     );
   }
 
-  /** When it is its turn, with a folder of its own. */
-  private work<T>(
+  /**
+   * Converts an image, and has it used: its file is there until then. All frames of an animation are kept, or it is not
+   * converted.
+   * @throws ImageError; the error of the stream; the signal's reason; what `use` throws
+   */
+  convert<T>(
+    source: ImageSource,
+    options: ConvertOptions,
     signal: AbortSignal,
-    work: (folder: string, limited: AbortSignal) => Promise<T>,
+    use: (image: ConvertedImage) => Promise<T>,
   ): Promise<T> {
-    return this.pool.run((limited) => inWorkFolder((folder) => work(folder, limited)), signal);
+    return inWorkFolder(async (folder) => {
+      const target = join(folder, 'converted');
+      const written = await this.workers.run(async (perform) => {
+        const path = await asFile(source, folder, signal);
+        const image = await this.write(perform, path, target, options, signal);
+        if (path !== source) await rm(path, { force: true });
+        return image;
+      }, signal);
+      return use({
+        ...written,
+        contentType: `image/${options.format}`,
+        extension: EXTENSIONS[options.format],
+        open: () => createReadStream(target),
+      });
+    });
   }
+
+  private async write(
+    perform: Perform,
+    path: string,
+    target: string,
+    options: ConvertOptions,
+    signal: AbortSignal,
+  ): Promise<WrittenImage> {
+    const info = await perform({ type: 'inspect', path, maxPixels: this.maxPixels });
+    if (info === undefined) {
+      throw new ImageError(
+        'not_supported',
+        'The file is no image that can be converted: PNG, JPEG, WebP, AVIF, GIF and TIFF can.',
+      );
+    }
+    return this.budget.hold(pixelsOf(info), signal, () =>
+      perform({ type: 'convert', path, info, maxPixels: this.maxPixels, target, options }),
+    );
+  }
+}
+
+function pixelsOf({ width, height, frames }: ImageInfo): number {
+  return width * height * frames;
 }

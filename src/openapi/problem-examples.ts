@@ -58,6 +58,11 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
     detail: 'The node made one file; there is no output_index 1. The last is 0.',
     job_id: JOB_ID,
   },
+  conversion_failed: {
+    detail:
+      'The picture was made, but not converted to jpeg: The image has 16 frames, and only WebP keeps them: convert it to webp. What was made is kept: GET /api/v2/assets/0a1b2c3d-0000-4000-8000-000000000000/content.',
+    job_id: JOB_ID,
+  },
   missing_asset: {
     detail:
       'workflow_data.10.inputs.image: There is no asset "0a1b2c3d-0000-4000-8000-000000000000". Upload it first.',

@@ -24,6 +24,7 @@ export const PROBLEMS = {
   },
   output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
   no_output: { status: 422, title: 'The output node produced nothing' },
+  conversion_failed: { status: 422, title: 'The result could not be converted' },
   missing_asset: { status: 422, title: 'An asset that the workflow names is not there' },
   invalid_input: { status: 422, title: 'A file for the workflow cannot be used' },
   input_unavailable: { status: 422, title: 'A file for the workflow could not be fetched' },

@@ -6,4 +6,5 @@ export { HangUp } from './hang-up.decorator.js';
 export { parseBody, useJsonBody } from './json-body.js';
 export { originOf } from './origin.js';
 export { Prefer, PREFER_HEADER, type Preferences, tellApplied } from './prefer.js';
+export { Nested } from './nested.decorator.js';
 export { RequestPipe } from './request.pipe.js';

@@ -1,5 +1,6 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform, ValidationPipe } from '@nestjs/common';
 import { validate, type ValidationError } from 'class-validator';
+import { nestedFields } from './nested.decorator.js';
 import { type FieldError, fieldProblem, ProblemException } from '../problem/index.js';
 
 const CHECKS = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
@@ -27,14 +28,29 @@ export class RequestPipe implements PipeTransform {
     }
     const Dto = metadata.metatype as (new () => object) | undefined;
     if (Dto === undefined) return value;
-    // class-validator would take them for what every object inherits, and not report or even survive them.
-    const inherited = Object.keys(value).filter((name) => name in Object.prototype);
-    if (inherited.length > 0) throw unknownFields(inherited);
-    const body = Object.assign(new Dto(), value);
+    const body = asInstance(Dto, value);
     const errors = await validate(body, CHECKS);
     if (errors.length > 0) throw asProblem(errors);
     return body;
   }
+}
+
+/**
+ * A DTO with these values, and those of its fields that are DTOs as well.
+ * @throws ProblemException `invalid_request`
+ */
+function asInstance<T extends object>(Dto: new () => T, value: object, prefix = ''): T {
+  // class-validator would take them for what every object inherits, and not report or even survive them.
+  const inherited = Object.keys(value).filter((name) => name in Object.prototype);
+  if (inherited.length > 0) throw unknownFields(inherited.map((name) => prefix + name));
+  const body: Record<string, unknown> = Object.assign(new Dto(), value) as never;
+  for (const [name, nested] of nestedFields(Dto)) {
+    const inner = body[name];
+    // What is no object is reported by the checks.
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) continue;
+    body[name] = asInstance(nested(), inner, `${prefix}${name}.`);
+  }
+  return body as T;
 }
 
 function asProblem(errors: ValidationError[]): ProblemException {
@@ -45,10 +61,15 @@ function unknownFields(names: string[]): ProblemException {
   return fieldProblem(...names.map((field) => ({ field, message: UNKNOWN_FIELD })));
 }
 
-function toFieldErrors(error: ValidationError): FieldError[] {
-  const field = error.property.slice(0, 64);
-  return Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
-    field,
-    message: rule === 'whitelistValidation' ? UNKNOWN_FIELD : message.replace(`${error.property} `, ''),
-  }));
+function toFieldErrors(error: ValidationError, prefix = ''): FieldError[] {
+  const field = prefix + error.property.slice(0, 64);
+  const own = Object.entries(error.constraints ?? {})
+    // That it is no object is said already.
+    .filter(([rule]) => rule !== 'nestedValidation')
+    .map(([rule, message]) => ({
+      field,
+      message: rule === 'whitelistValidation' ? UNKNOWN_FIELD : message.replace(`${error.property} `, ''),
+    }));
+  // Of what is no object as a whole the parts are of no interest; a list has them without names.
+  return own.length > 0 ? own : (error.children ?? []).flatMap((child) => toFieldErrors(child, `${field}.`));
 }

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { lastValueFrom, takeUntil, tap } from 'rxjs';
 import type { Storage } from '../../storage/index.js';
 import type { Assets } from '../../assets/index.js';
+import type { Images } from '../../images/index.js';
 import type { Backend } from '../backends/index.js';
 import type { OutputsVia, RunEvent } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
@@ -31,6 +32,8 @@ export interface RunnerOptions {
   outputsVia: OutputsVia;
   retry: RetryRules;
   keep: KeepLimits;
+  /** See `KeeperContext`. */
+  stripMetadata: boolean;
 }
 
 /** Makes one try at a job on one backend. */
@@ -42,6 +45,7 @@ export class JobRunner {
   constructor(
     private readonly storage: Storage,
     private readonly assets: Assets,
+    private readonly images: Images,
     private readonly options: RunnerOptions,
   ) {}
 
@@ -88,6 +92,8 @@ export class JobRunner {
       backend,
       storage: this.storage,
       assets: this.assets,
+      images: this.images,
+      stripMetadata: this.options.stripMetadata,
       signal: attempt.signal,
       limits: this.options.keep,
       memory: this.memory,
@@ -100,9 +106,9 @@ export class JobRunner {
     } catch (error) {
       const verdict = isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, error);
       if (verdict !== undefined || job.signal.aborted) {
-        // No reply will ever name what this try has stored.
         attempt.abort(error);
-        void keeper.discard();
+        // No reply will ever name what this try has stored, unless it says where the unconverted is.
+        if (job.state.failure?.code !== 'conversion_failed') void keeper.discard();
       }
       if (verdict?.counts) {
         job.apply({

@@ -257,10 +257,15 @@ function readState(text: string): JobState {
   const state = JSON.parse(text) as Omit<JobState, 'outputs'> & { outputs: WrittenOutput[] };
   return {
     ...state,
-    outputs: state.outputs.map((output) => ({
-      ...output,
-      type: output.type ?? outputTypeOf(output),
-      expiresAt: output.expiresAt === null ? null : new Date(output.expiresAt),
-    })),
+    outputs: state.outputs.map(readOutput),
+  };
+}
+
+function readOutput({ original, expiresAt, ...output }: WrittenOutput): JobOutput {
+  return {
+    ...output,
+    type: output.type ?? outputTypeOf(output),
+    expiresAt: expiresAt === null ? null : new Date(expiresAt),
+    ...(original === undefined ? {} : { original: readOutput(original) }),
   };
 }

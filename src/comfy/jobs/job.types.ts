@@ -1,3 +1,4 @@
+import type { ConvertOptions } from '../../images/index.js';
 import type { StorageErrorCode, StoredFile } from '../../storage/index.js';
 import type { ComfyErrorCode, NodeErrors, NodeInput } from '../comfy.error.js';
 import type { OutputsVia, RunProgress } from '../client/index.js';
@@ -21,6 +22,8 @@ export interface JobRequest {
   priority: number;
   /** Who asks, for fair turns; any text. */
   caller: string;
+  /** What becomes of the images; without it they stay as they were made. */
+  convert?: ConvertOptions | undefined;
   /** For the prompt's `extra_data`: keys of partner nodes. Never written down, so a restart of ours loses it. */
   extraData?: Record<string, string> | undefined;
   /** It had some, before a restart. */
@@ -42,6 +45,8 @@ export interface JobOutput extends StoredFile {
   url: string;
   /** When `url` stops working; `null`: it does not. */
   expiresAt: Date | null;
+  /** What it was converted from; absent where it is as it was made. */
+  original?: JobOutput;
 }
 
 export type JobStatus = 'queued' | 'running' | 'storing' | 'succeeded' | 'failed' | 'cancelled';

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Assets } from '../../assets/index.js';
+import { type Images, stripped } from '../../images/index.js';
 import { StateError } from '../../state/index.js';
-import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
+import { type FileToStore, type Storage, StorageError, type StoredFile } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import { asBackendError, BackendError, type FileRef, type RunOutput } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
+import { convertOutput, expectImages } from './converter.js';
 import type { JobOutput, JobRequest } from './job.types.js';
 import { inOrder } from './output-order.js';
 import { outputTypeOf } from './output-type.js';
@@ -39,6 +41,9 @@ export interface KeeperContext {
   backend: Backend;
   storage: Storage;
   assets: OutputRecords;
+  images: Pick<Images, 'convert'>;
+  /** Nothing is stored with the workflow in it, and nothing is converted with it unless that is asked for. */
+  stripMetadata: boolean;
   signal: AbortSignal;
   limits: KeepLimits;
   memory: PictureMemory;
@@ -67,6 +72,8 @@ export class OutputKeeper {
   private inlineLeft = MAX_INLINE_TEXTS;
   /** All that came, in this order. */
   private readonly taken: Taken[] = [];
+  /** Ids of all assets that were made, originals as well. */
+  private readonly made: string[] = [];
 
   constructor(private readonly context: KeeperContext) {}
 
@@ -90,7 +97,7 @@ export class OutputKeeper {
   /**
    * All that is wanted, in the order of the nodes in the workflow; of each node its files first and then its texts, as it listed
    * them. Once the run is over.
-   * @throws ComfyError `no_output` · `backend_lost`; StorageError
+   * @throws ComfyError `no_output` · `backend_lost` · `conversion_failed`; StorageError
    */
   async finish(): Promise<JobOutput[]> {
     const { request } = this.context;
@@ -100,17 +107,18 @@ export class OutputKeeper {
     const wanted = inOrder(this.taken, Object.keys(request.workflow));
     const results = await Promise.all(wanted.flatMap(({ kept }) => kept ?? []));
     if (results.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
-    return results.map((result) => {
+    const outputs = results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
+    if (request.convert !== undefined) expectImages(outputs, request.convert);
+    return outputs;
   }
 
   /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
   async discard(): Promise<void> {
-    const results = await Promise.all(this.taken.flatMap(({ kept }) => kept ?? []));
-    const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    await Promise.allSettled(kept.map(({ id }) => this.context.assets.remove(id)));
+    await Promise.all(this.taken.flatMap(({ kept }) => kept ?? []));
+    await Promise.allSettled(this.made.map((id) => this.context.assets.remove(id)));
   }
 
   /** What has not been decided about is not wanted. */
@@ -153,25 +161,42 @@ export class OutputKeeper {
   }
 
   private async keep(output: RunOutput, text: string | undefined): Promise<JobOutput> {
-    const { job, storage, assets, kept } = this.context;
-    const stored = await this.persist(output);
-    const name = nameOf(output);
+    const original = await this.store(output, nameOf(output), () => this.put(output));
+    const known = await this.convert(output, text === undefined ? original : { ...original, text });
+    this.context.kept(known);
+    return known;
+  }
+
+  /** As the request wants it. */
+  private convert(output: RunOutput, original: JobOutput): JobOutput | Promise<JobOutput> {
+    const { request, images, storage, signal, stripMetadata } = this.context;
+    if (request.convert === undefined) return original;
+    const store = (file: FileToStore, name: string) => this.store(output, name, () => storage.put(file));
+    const options = {
+      ...request.convert,
+      stripMetadata: request.convert.stripMetadata ?? stripMetadata,
+    };
+    return convertOutput(original, options, { images, storage, signal, store });
+  }
+
+  /** Stores a file, and puts it on record. */
+  private async store(output: RunOutput, name: string, put: () => Promise<StoredFile>): Promise<JobOutput> {
+    const { job, storage, assets } = this.context;
+    const stored = await this.persist(put);
     try {
       const { url, expiresAt } = await storage.link(stored);
       const { id } = await this.record(() => assets.register(stored, { job, path: name }));
-      const known: JobOutput = {
+      this.made.push(id);
+      return {
         ...stored,
         id,
         node: output.displayNode,
         type: output.form === 'text' ? 'text' : outputTypeOf(stored, output.kind),
-        ...(text === undefined ? {} : { text }),
         place: placeOf(output),
         name,
         url,
         expiresAt,
       };
-      kept(known);
-      return known;
     } catch (error) {
       // Nobody will ever name it.
       await storage.discard(stored.key);
@@ -197,16 +222,14 @@ export class OutputKeeper {
    * What is rendered is not thrown away: while its backend is back in a moment, or the storage may be, it is tried again.
    * @throws ComfyError `backend_lost`; StorageError
    */
-  private async persist(output: RunOutput): Promise<StoredFile> {
-    const { signal, storage } = this.context;
+  private async persist(put: () => Promise<StoredFile>): Promise<StoredFile> {
+    const { signal } = this.context;
     const since = performance.now();
     let pause = MIN_PAUSE_MS;
     for (let tries = 1; ; tries += 1) {
       signal.throwIfAborted();
       try {
-        if (output.form === 'file') return await this.fetch(output.file);
-        const body = output.form === 'text' ? bytesOf(output.text) : output.bytes;
-        return await storage.put({ body, size: body.length, filename: nameOf(output), signal });
+        return await put();
       } catch (error) {
         signal.throwIfAborted();
         const wait = pause * (0.5 + Math.random() / 2);
@@ -239,13 +262,21 @@ export class OutputKeeper {
     }
   }
 
+  private put(output: RunOutput): Promise<StoredFile> {
+    const { signal, storage } = this.context;
+    if (output.form === 'file') return this.fetch(output.file);
+    const body = output.form === 'text' ? bytesOf(output.text) : output.bytes;
+    return storage.put({ body, size: body.length, filename: nameOf(output), signal });
+  }
+
   private async fetch(file: FileRef) {
-    const { signal, storage, backend } = this.context;
+    const { signal, storage, backend, stripMetadata } = this.context;
     let sourceError: unknown;
     const fetch = async () => {
       const viewed = await backend.view(file, signal);
       viewed.body.once('error', (error) => (sourceError = error));
-      return viewed;
+      // It gets shorter, which the storage would take for a file that was cut off; undici sees to it that none is.
+      return stripMetadata ? { body: stripped(viewed.body) } : viewed;
     };
     try {
       return await storage.put({ fetch, filename: file.filename, signal });

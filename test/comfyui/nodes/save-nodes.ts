@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { plain, withMetadata } from '../media/png.js';
 import type { Picture } from '../media/picture.js';
+import { dumps } from '../python.js';
 import { latentFile } from '../media/latent-file.js';
 import { mp4OfJpegs } from '../media/mp4.js';
 import { isObject, type FileRef, type JsonObject } from '../types.js';
@@ -117,6 +118,8 @@ export const saveNodes: Record<string, NodeClass> = {
           delay: images.map(() => Math.round(1000 / number(inputs['fps']))),
           loop: 0,
         })
+        // As Pillow does for it: the workflow is EXIF's camera model (nodes_images.py).
+        .withExif({ IFD0: { Model: `prompt:${dumps(context.graph)}` } })
         .toBuffer();
       await write(join(target.folder, filename), data);
       context.folders.saved(target, target.counter + 1);

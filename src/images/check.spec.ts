@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Images } from './images.js';
 
 const images = new Images({ maxMegapixels: 1 });
+afterAll(() => images.onApplicationShutdown());
 const never = new AbortController().signal;
 let folder: string;
 const made = new Map<string, Buffer>();

@@ -1,7 +1,0 @@
-/** How much one image may cost. */
-export interface ImageLimits {
-  /** Width × height × frames. */
-  maxPixels: number;
-  /** Milliseconds. */
-  timeoutMs: number;
-}

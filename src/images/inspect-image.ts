@@ -1,0 +1,55 @@
+import sharp, { type Metadata } from 'sharp';
+import { ByteReader } from './byte-reader.js';
+import { readGifLayout } from './gif-layout.js';
+import { type ImageFormat, imageFormatOf } from './image-format.js';
+import { damaged, ImageError } from './image.error.js';
+import type { Layout } from './layout.js';
+import { readPngLayout } from './png-layout.js';
+import type { ImageInfo } from './tasks.js';
+
+/** More frames than anybody means. */
+const MAX_FRAMES = 10_000;
+
+/**
+ * What an image is and says of itself; nothing of it is decoded for that.
+ * @returns undefined for what is not decoded here
+ * @throws ImageError `too_many_pixels` · `damaged`
+ */
+export async function inspectImage(path: string, maxPixels: number): Promise<ImageInfo | undefined> {
+  const format = await imageFormatOf(path);
+  if (format === undefined) return undefined;
+  const layout = await layoutOf(path, format, maxPixels);
+  expectPixels(layout, maxPixels);
+  return { format, ...layout };
+}
+
+async function layoutOf(path: string, format: ImageFormat, maxPixels: number): Promise<Layout> {
+  const read = format === 'png' ? readPngLayout : format === 'gif' ? readGifLayout : undefined;
+  const walked = read && (await ByteReader.with(path, read));
+  if (read !== undefined && walked === undefined) throw damaged(format);
+  // Before the decoder sees it: opening a GIF runs through all of its frames.
+  if (walked !== undefined) expectPixels(walked, maxPixels);
+  let metadata: Metadata;
+  try {
+    metadata = await sharp(path, { limitInputPixels: false }).metadata();
+  } catch (error) {
+    throw damaged(format, error);
+  }
+  if (!isSame(metadata, format)) throw damaged(format);
+  const { width, height, pages = 1 } = metadata;
+  return { width, height, frames: walked?.frames ?? pages };
+}
+
+function isSame({ format }: Metadata, expected: ImageFormat): boolean {
+  return format === expected || (format === 'heif' && expected === 'avif');
+}
+
+/** @throws ImageError `too_many_pixels` */
+function expectPixels({ width, height, frames }: Layout, maxPixels: number): void {
+  if (width * height * frames <= maxPixels && frames <= MAX_FRAMES) return;
+  const size = `${width} × ${height} pixels${frames > 1 ? ` in ${frames} frames` : ''}`;
+  throw new ImageError(
+    'too_many_pixels',
+    `The image has ${size}; this server takes ${maxPixels / 1_000_000} megapixels at most, all frames counted (IMAGE_MAX_MEGAPIXELS)${frames > MAX_FRAMES ? `, and ${MAX_FRAMES} frames` : ''}.`,
+  );
+}
