@@ -70,6 +70,7 @@ export class AssetsController {
   @ApiResponse({ status: 201, description: 'The file is stored', type: ContractAssetDto })
   @ApiContractErrors(
     'invalid_request',
+    'origin_not_allowed',
     'hash_mismatch',
     'payload_too_large',
     'unsupported_media_type',
@@ -103,7 +104,13 @@ export class AssetsController {
   @ApiBody({ type: AssetFromHashDto })
   @ApiResponse({ status: 200, description: 'There is such an asset already', type: ContractAssetDto })
   @ApiResponse({ status: 201, description: 'The asset is made', type: ContractAssetDto })
-  @ApiContractErrors('invalid_request', 'blob_not_found', 'internal_error', 'state_error')
+  @ApiContractErrors(
+    'invalid_request',
+    'origin_not_allowed',
+    'blob_not_found',
+    'internal_error',
+    'state_error',
+  )
   async assetFromHash(
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
@@ -176,7 +183,7 @@ export class AssetsController {
   })
   @ApiParam(ID)
   @ApiResponse({ status: 204, description: 'It is gone' })
-  @ApiContractErrors('not_found', 'asset_in_use', 'internal_error', 'state_error')
+  @ApiContractErrors('origin_not_allowed', 'not_found', 'asset_in_use', 'internal_error', 'state_error')
   async deleteAsset(@Param('id') id: string): Promise<void> {
     const asset = this.find(id);
     if (this.comfy.needsAsset(asset.id)) {

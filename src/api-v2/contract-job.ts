@@ -101,7 +101,7 @@ export function toContractOutput(
   return {
     node_id: output.node,
     name: output.name,
-    type: typeOf(output),
+    type: output.type,
     content_type: output.contentType,
     size_bytes: output.size,
     id: output.id,
@@ -109,6 +109,7 @@ export function toContractOutput(
     url: new URL(output.url, `${context.origin}/`).href,
     url_expires_at: output.expiresAt?.toISOString() ?? isoOf(expiryOf(state, context)),
     job_id: state.id,
+    ...(output.text === undefined ? {} : { text: output.text }),
   };
 }
 
@@ -123,11 +124,6 @@ function toContractError(failure: NonNullable<JobState['failure']>) {
     // It names paths of the backend.
     traceback: null,
   };
-}
-
-function typeOf({ kind, contentType, key }: JobOutput): ContractOutputDto['type'] {
-  if (contentType.startsWith('text/')) return 'text';
-  return key.endsWith('.latent') ? 'latent' : kind;
 }
 
 function expiryOf({ times }: Pick<JobState, 'times'>, { retentionMs }: ReplyContext): number {

@@ -67,6 +67,7 @@ export class JobsController {
   @ApiResponse({ status: 201, description: 'The job', type: ContractJobDto })
   @ApiContractErrors(
     'invalid_request',
+    'origin_not_allowed',
     'payload_too_large',
     'unsupported_media_type',
     'invalid_workflow',
@@ -92,6 +93,7 @@ export class JobsController {
     const job = {
       workflow: body.workflow,
       allOutputs: true,
+      includeTemp: body.include_temp ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       extraData: keysOf(body),
@@ -154,7 +156,7 @@ export class JobsController {
   })
   @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
   @ApiResponse({ status: 200, description: 'The job as it is now', type: ContractJobDto })
-  @ApiContractErrors('not_found', 'internal_error', 'state_error')
+  @ApiContractErrors('origin_not_allowed', 'not_found', 'internal_error', 'state_error')
   cancelJob(@Param('id') id: string, @Req() request: Request): ContractJobDto {
     const job = this.jobs.find(id);
     this.comfy.cancel(job.id);

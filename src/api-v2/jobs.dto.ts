@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   Allow,
+  IsBoolean,
   IsInt,
   IsObject,
   IsOptional,
@@ -12,6 +13,7 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 
 const JOB_ID = '7b87c392-de65-410f-9557-0ac08ad2a975';
@@ -57,6 +59,12 @@ export class PostJobsDto {
   @IsOptional()
   @IsObject({ message: 'must be an object' })
   extra_data?: ExtraDataDto;
+
+  /** What nodes only show (PreviewImage) comes as well where something is saved; it comes in any case where nothing else is there. An extension of the contract. */
+  @ApiPropertyOptional({ type: 'boolean', default: false })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false' })
+  include_temp?: boolean;
 
   /** Jobs of a higher priority go first; within one, callers take turns. An extension of the contract. */
   @ApiPropertyOptional({ type: 'integer', minimum: -100, maximum: 100, default: 0 })
@@ -135,8 +143,8 @@ export class ContractOutputDto {
   /** What ComfyUI called it. */
   @ApiProperty({ example: 'demo_00001_.png' })
   name!: string;
-  @ApiProperty({ type: 'string', enum: ['image', 'video', 'audio', 'text', 'file', 'latent'] })
-  type!: 'image' | 'video' | 'audio' | 'text' | 'file' | 'latent';
+  @ApiProperty({ type: 'string', enum: OUTPUT_TYPES })
+  type!: OutputType;
   /** Media type, read from the bytes. */
   @ApiProperty({ example: 'image/png' })
   content_type!: string;
@@ -154,6 +162,9 @@ export class ContractOutputDto {
   url_expires_at!: string;
   @ApiProperty({ type: 'string', format: 'uuid', nullable: true, example: JOB_ID })
   job_id!: string | null;
+  /** Of a text: the text itself, where it has 10,000 characters at most, and all texts of the job together 100,000. An extension of the contract. */
+  @ApiPropertyOptional({ type: 'string', maxLength: 10_000 })
+  text?: string;
 }
 
 /** Why a job failed. */

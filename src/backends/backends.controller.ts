@@ -39,7 +39,7 @@ export class BackendsController {
   })
   @ApiParam(NAME)
   @ApiResponse({ status: 200, description: 'How it is now', type: BackendDto })
-  @ApiProblems('not_found')
+  @ApiProblems('origin_not_allowed', 'not_found')
   drainBackend(@Param('name') name: string): BackendDto {
     return expectFound(this.comfy.drain(name));
   }
@@ -49,7 +49,7 @@ export class BackendsController {
   @ApiOperation({ summary: 'Give a backend jobs again' })
   @ApiParam(NAME)
   @ApiResponse({ status: 200, description: 'How it is now', type: BackendDto })
-  @ApiProblems('not_found')
+  @ApiProblems('origin_not_allowed', 'not_found')
   undrainBackend(@Param('name') name: string): BackendDto {
     return expectFound(this.comfy.undrain(name));
   }

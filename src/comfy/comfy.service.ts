@@ -67,6 +67,8 @@ export interface SubmitRequest {
   outputNode?: string | number | undefined;
   /** Everything that the workflow makes is wanted, texts as well. @default false */
   allOutputs?: boolean | undefined;
+  /** What a node only showed (`type: temp`) is wanted, too, where something was saved as well. @default false */
+  includeTemp?: boolean | undefined;
   /** −100 to 100; higher goes first. @default 0 */
   priority?: number | undefined;
   /** Who asks: callers get their turns in turn, whoever sends more. @default '' */
@@ -303,12 +305,19 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     { workflow, media }: TakenIn,
     alongside: SubmitHooks['alongside'],
   ): JobState {
-    const { outputNode: wanted, allOutputs = false, priority = 0, caller = '', extraData } = request;
+    const {
+      outputNode: wanted,
+      allOutputs = false,
+      includeTemp,
+      priority = 0,
+      caller = '',
+      extraData,
+    } = request;
     // Taking in files may have taken a while.
     this.expectAssets(assetReferences(workflow));
     this.expectRoom();
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
-    const details = { workflow, media, outputNode, allOutputs, priority, caller, extraData };
+    const details = { workflow, media, outputNode, allOutputs, includeTemp, priority, caller, extraData };
     const job = new Job(randomUUID(), details, Date.now());
     // On record before anybody works for it, or is told of it.
     this.store.add(job, alongside);

@@ -25,6 +25,8 @@ export {
   type JobStatus,
   type JobTimes,
   type JobUpdate,
+  OUTPUT_TYPES,
+  type OutputType,
 } from './jobs/index.js';
 export type { Workflow, WorkflowNode } from './workflow/index.js';
 export { parseJson, stringifyJson } from './workflow/index.js';

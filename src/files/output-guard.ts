@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { NextFunction, Request, Response } from 'express';
 import { parseByteRange, unsatisfiable } from '../delivery/index.js';
 import { ProblemException } from '../problem/index.js';
+import { etagOf } from '../storage/index.js';
 
 /** One plain name: no folder, no dot file, nothing a shell or a proxy could read differently. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
@@ -27,9 +28,12 @@ async function check(directory: string, request: Request, response: Response): P
   const name = decode(request.path).slice(1);
   const file = NAME.test(name) ? await lstat(join(directory, name)).catch(() => undefined) : undefined;
   if (file === undefined || !file.isFile()) throw new ProblemException('not_found', 'There is no such file.');
-  if (request.headers['if-range'] !== undefined) return;
-  if (parseByteRange(request.headers.range, file.size) === 'unsatisfiable')
+  const range = parseByteRange(request.headers.range, file.size);
+  const condition = request.headers['if-range'];
+  if (range === 'unsatisfiable' && (condition === undefined || condition === etagOf(name, file.size)))
     throw unsatisfiable(response, file.size);
+  // serve-static refuses some of what RFC 9110 lets a server ignore.
+  if (typeof range === 'string') delete request.headers.range;
 }
 
 function decode(path: string): string {

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
+import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 import { IsNodeId } from './is-node-id.decorator.js';
@@ -79,13 +80,19 @@ export class GenerateFileDto {
   workflow_data!: Record<string, unknown>;
 
   /**
-   * The node whose file is wanted, e.g. a SaveImage. Without it: the only node that makes files, or the first that
-   * saves to ComfyUI's output folder.
+   * The node whose files and texts are wanted, e.g. a SaveImage. Without it: the only node that makes files, or the first that
+   * saves to ComfyUI's output folder; where none makes a file, the first that makes a text.
    */
   @ApiPropertyOptional({ oneOf: [{ type: 'string' }, { type: 'integer' }], example: 277 })
   @IsOptional()
   @IsNodeId()
   output_node_id?: string | number;
+
+  /** What is only shown (PreviewImage) comes as well where the node also saves something; it comes in any case where nothing else is there. */
+  @ApiPropertyOptional({ type: 'boolean', default: false, example: false })
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false' })
+  include_temp?: boolean;
 
   /** Which of the node's files is meant by `url` and by the bytes, from 0. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, default: 0, example: 0 })
@@ -136,8 +143,8 @@ export class ResultQueryDto {
   response_type?: 'url' | 'file';
 }
 
-/** One file that the output node made. */
-@ApiSchema({ name: 'OutputFile', description: 'One file that the output node made.' })
+/** One file or text that the output node made. */
+@ApiSchema({ name: 'OutputFile', description: 'One file or text that the output node made.' })
 export class OutputDto {
   /** The node that made it. */
   @ApiProperty({ example: '277' })
@@ -145,9 +152,9 @@ export class OutputDto {
   /** Its place among the node's files, from 0. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
   index!: number;
-  /** What it is, told from `content_type`. */
-  @ApiProperty({ type: 'string', enum: ['image', 'video', 'audio', 'file'], example: 'image' })
-  kind!: 'image' | 'video' | 'audio' | 'file';
+  /** What it is, told from its bytes; where those say nothing, from what ComfyUI calls it. `file`: anything else. */
+  @ApiProperty({ type: 'string', enum: OUTPUT_TYPES, example: 'image' })
+  kind!: OutputType;
   /** Where to get it; a path on this server where SERVER_BASE_URL is not set. */
   @ApiProperty({ format: 'uri-reference', example: FILE_URL })
   url!: string;
@@ -163,6 +170,9 @@ export class OutputDto {
   /** When `url` stops working; null: it does not. */
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
   expires_at!: string | null;
+  /** Of a text: the text itself, where it has 10,000 characters at most, and all texts of the job together 100,000. Else it is at `url` only. */
+  @ApiPropertyOptional({ type: 'string', maxLength: 10_000 })
+  text?: string;
 }
 
 /** Where the time went, in milliseconds. */
@@ -194,7 +204,7 @@ export class GenerateReplyDto {
   /** The job that made it. */
   @ApiProperty({ format: 'uuid', example: JOB_ID })
   job_id!: string;
-  /** Every file of the output node. */
+  /** Every file of the output node, then its texts. */
   @ApiProperty({ type: () => [OutputDto] })
   outputs!: OutputDto[];
   @ApiProperty({ type: () => TimingsDto })

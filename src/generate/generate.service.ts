@@ -43,6 +43,7 @@ export class GenerateService {
       workflow: body.workflow_data,
       // What is null counts as left out.
       outputNode: body.output_node_id ?? undefined,
+      includeTemp: body.include_temp ?? undefined,
       priority: body.priority ?? undefined,
       caller,
       files: form?.take() ?? [],

@@ -118,16 +118,15 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf(
-  { workflow, outputNode, allOutputs = false, priority = 0, files = [] }: SubmitRequest,
-  attachment: Attachment | undefined,
-): string {
+function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefined): string {
+  const { workflow, outputNode, allOutputs = false, priority = 0, includeTemp, files = [] } = request;
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
     allOutputs,
     priority,
-    // Only where there are some: keys of an earlier version stay what they are.
+    // What was added later counts where it is used, so that older fingerprints hold.
+    ...(includeTemp ? { includeTemp } : {}),
     ...(files.length === 0
       ? {}
       : { files: files.map(({ node, input, received: { hash } }) => ({ node, input, hash })) }),

@@ -17,6 +17,7 @@ const output = (name: string): JobOutput => ({
   place: 'output',
   name,
   kind: 'image',
+  type: 'image',
   contentType: 'image/png',
   size: 10,
   md5: '',

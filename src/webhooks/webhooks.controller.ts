@@ -63,7 +63,14 @@ export class WebhooksController {
   })
   @ApiParam(ID)
   @ApiResponse({ status: 202, description: 'As it is now', type: DeliveryDto })
-  @ApiProblems('unauthorized', 'not_found', 'webhooks_off', 'webhooks_full', 'state_error')
+  @ApiProblems(
+    'unauthorized',
+    'origin_not_allowed',
+    'not_found',
+    'webhooks_off',
+    'webhooks_full',
+    'state_error',
+  )
   resendDelivery(@Param('id') id: string): DeliveryDto {
     return toDelivery(expectFound(this.webhooks.resend(id)));
   }

@@ -167,6 +167,38 @@ describe('a file in place of a name', () => {
     await fleet.expectRecovered();
   });
 
+  it.each(['png', 'jpeg', 'webp', 'avif'] as const)('is no %s bomb, torn, or lying', async (format) => {
+    await start({ env: { IMAGE_MAX_MEGAPIXELS: '1' } });
+    const paint = (side: number) =>
+      sharp({
+        create: {
+          width: side,
+          height: side,
+          channels: 3,
+          background: `#${hex(color)}`,
+          noise: { type: 'gaussian', mean: 128, sigma: 40 },
+        },
+      })
+        .toFormat(format)
+        .toBuffer();
+    const [bomb, whole] = [await paint(1_001), await paint(400)];
+    const torn = whole.subarray(0, Math.floor(whole.length * 0.7));
+    for (const bytes of [bomb, torn]) {
+      for (const given of [
+        files.serve(`/a.${format}`, bytes, { 'cache-control': 'no-store' }),
+        bytes.toString('base64'),
+      ]) {
+        expect(await problemOf(given)).toMatchObject({ status: 422, code: 'invalid_input' });
+      }
+    }
+    // The name, and what its server says of it, count for nothing.
+    const lying = files.serve('/movie.mp4', whole, { 'content-type': 'video/mp4' });
+    expect(fleet.submissions).toBe(0);
+    await fleet.generate(showing(lying));
+    const [prompt] = fleet.at(0).requests.filter(({ route }) => route === 'POST /prompt');
+    expect(prompt?.text).toContain(`.${format === 'jpeg' ? 'jpg' : format}"`);
+  });
+
   it('is told in the words of Comfy API v2 there', async () => {
     await start();
     const response = await fleet.gateway.post('/api/v2/jobs', { workflow: showing('ftp://127.0.0.1/a.png') });

@@ -408,10 +408,22 @@ const ROWS: Record<string, Row> = {
       await row.play(stage);
     },
   },
-  '14c-text-output': fails(422, 'no_output'),
+  '14c-text-output': {
+    async play(stage) {
+      for (const outputNode of [277, undefined]) {
+        const reply = await stage.generate(stage.workflow, outputNode);
+        const text = stage.workflow['277']?.inputs['text'];
+        expect(reply.outputs).toMatchObject([
+          { node_id: '277', index: 0, kind: 'text', content_type: 'text/plain; charset=utf-8', text },
+        ]);
+        expect((await stage.fetchAll(reply)).map(String)).toEqual([text]);
+      }
+      await stage.expectIdle();
+    },
+  },
   '14d-save-latent': gives({
     type: 'application/octet-stream',
-    kind: 'file',
+    kind: 'latent',
     differs: true,
     name: /^file_\d+_[0-9a-f]{12}\.latent$/,
   }),

@@ -43,9 +43,16 @@ export class OutputLedger {
 
   /** The outputs that are new: an event and the history can name the same one. */
   enter(outputs: readonly RunOutput[]): RunOutput[] {
+    const texts = new Map<string, number>();
     return outputs.filter((output) => {
       const what = output.form === 'file' ? output.file : output.form === 'text' ? output.text : undefined;
-      const key = JSON.stringify([output.node, output.kind, what]);
+      let key = JSON.stringify([output.node, output.kind, what]);
+      // A node may well say the same text twice; to name a file twice makes no second file.
+      if (output.form === 'text') {
+        const nth = texts.get(key) ?? 0;
+        texts.set(key, nth + 1);
+        key += nth;
+      }
       if (this.entered.has(key)) return false;
       this.entered.add(key);
       this.makers.add(output.displayNode);

@@ -1,25 +1,41 @@
 import { asRecord, asString, type FileRef, type NodeOutput } from './messages.js';
 
-/** One thing a node made. */
+/** One thing a node made. `kind` is the name of the list it stood in: `images`, `gifs`, `audio`, `latents`, `text`, … */
 export type RunOutput = { node: string; displayNode: string; kind: string } & (
   | { form: 'file'; file: FileRef }
   /** A picture of SaveImageWebsocket: it exists only in this frame. */
   | { form: 'memory'; mime: string; bytes: Uint8Array }
+  /** A text as it is; a number, or any other value, as JSON. */
   | { form: 'text'; text: string }
 );
 
 /**
  * Walks every list of a node's output: extensions put their files under names of their own (`gifs`, `audio`, …), so
- * looking for `images` only would drop them. Entries that are neither files nor texts (`animated: [true]`) are flags.
+ * looking for `images` only would drop them. ComfyUI itself joins what a node shows list by list, so there is nothing
+ * but lists. Numbers, truth values and objects are data, as texts are; but a list of truth values beside files says how to show
+ * those (`animated: [true]`, 14a), and is a flag.
  */
 export function readNodeOutput(node: string, displayNode: string, output: NodeOutput): RunOutput[] {
-  return Object.entries(output).flatMap(([kind, list]) =>
-    (Array.isArray(list) ? (list as unknown[]) : []).flatMap((item): RunOutput[] => {
-      if (typeof item === 'string') return [{ node, displayNode, kind, form: 'text', text: item }];
-      const file = readFileRef(item);
-      return file === undefined ? [] : [{ node, displayNode, kind, form: 'file', file }];
-    }),
+  const lists = Object.entries(output).flatMap(([kind, list]) =>
+    Array.isArray(list) ? [{ kind, items: list as unknown[] }] : [],
   );
+  const hasFiles = lists.some(({ items }) => items.some((item) => readFileRef(item) !== undefined));
+  return lists.flatMap(({ kind, items }) => {
+    if (hasFiles && items.every((item) => typeof item === 'boolean')) return [];
+    return items.flatMap((item): RunOutput[] => {
+      const file = readFileRef(item);
+      if (file !== undefined) return [{ node, displayNode, kind, form: 'file', file }];
+      const text = readText(item);
+      return text === undefined ? [] : [{ node, displayNode, kind, form: 'text', text }];
+    });
+  });
+}
+
+/** Undefined for nothing, and for what wants to be a file and names none. */
+function readText(item: unknown): string | undefined {
+  if (typeof item === 'string') return item;
+  if (item === null || asRecord(item)?.['filename'] !== undefined) return undefined;
+  return JSON.stringify(item);
 }
 
 function readFileRef(item: unknown): FileRef | undefined {

@@ -30,6 +30,7 @@ const output: JobOutput = {
   id: 'asset',
   key: 'image_1_0.png',
   kind: 'image',
+  type: 'image',
   contentType: 'image/png',
   size: 3,
   md5: '00',
@@ -72,6 +73,20 @@ describe('JobStore', () => {
     job.apply({ type: 'succeeded', at: 3, outputs: [output] });
     expect(store.find('a')).toEqual(job.state);
     expect(store.find('b')).toBeUndefined();
+  });
+
+  it('reads what was written down before outputs had types', async () => {
+    const { store } = await open();
+    const { type: _, ...old } = output;
+    const latent = {
+      ...old,
+      id: 'b',
+      key: 'file_1_1.latent',
+      kind: 'file',
+      contentType: 'application/octet-stream',
+    };
+    add(store, 'a').apply({ type: 'succeeded', at: 3, outputs: [old, latent] as unknown as JobOutput[] });
+    expect(store.find('a')?.outputs.map(({ type }) => type)).toEqual(['image', 'latent']);
   });
 
   it('knows what has not ended, with all that is needed to run it, and no keys', async () => {

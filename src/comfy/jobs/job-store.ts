@@ -8,13 +8,11 @@ import {
   type Workflow,
 } from '../workflow/index.js';
 import type { Job } from './job.js';
-import type { JobEvent, JobRequest, JobState, JobStatus } from './job.types.js';
+import type { JobEvent, JobOutput, JobRequest, JobState, JobStatus } from './job.types.js';
+import { outputTypeOf } from './output-type.js';
 
 /** What of a request is written down beside its workflow. */
-interface StoredRequest extends Pick<
-  JobRequest,
-  'outputNode' | 'allOutputs' | 'priority' | 'caller' | 'media'
-> {
+interface StoredRequest extends Omit<JobRequest, 'workflow' | 'extraData' | 'keysLost'> {
   /** It came with keys, which are not written down. */
   hadKeys: boolean;
 }
@@ -48,6 +46,9 @@ const KEPT_WORKFLOWS = 32 * 1024 * 1024;
 /** Milliseconds between two tries to write what could not be written. */
 const RETRY_MS = 1_000;
 
+/** Types were not always written down. */
+type WrittenOutput = Omit<JobOutput, 'type'> & Partial<Pick<JobOutput, 'type'>>;
+
 interface Row {
   number: number;
   state: string;
@@ -71,15 +72,8 @@ export class JobStore {
   add(job: Job, alongside?: (jobId: string) => void): void {
     const { request, state } = job;
     if (request === undefined) return;
-    const { outputNode, allOutputs, priority, caller, media, workflow, extraData, keysLost } = request;
-    const stored: StoredRequest = {
-      outputNode,
-      allOutputs,
-      priority,
-      caller,
-      media,
-      hadKeys: keysLost === true || extraData !== undefined,
-    };
+    const { workflow, extraData, keysLost, ...kept } = request;
+    const stored: StoredRequest = { ...kept, hadKeys: keysLost === true || extraData !== undefined };
     this.database.transaction(() => {
       this.database.run(
         'INSERT INTO jobs (id, status, created, state, request, workflow) VALUES (?, ?, ?, ?, ?, ?)',
@@ -260,11 +254,12 @@ function writeState({ progress: _progress, preview: _preview, ...state }: JobSta
 }
 
 function readState(text: string): JobState {
-  const state = JSON.parse(text) as JobState;
+  const state = JSON.parse(text) as Omit<JobState, 'outputs'> & { outputs: WrittenOutput[] };
   return {
     ...state,
     outputs: state.outputs.map((output) => ({
       ...output,
+      type: output.type ?? outputTypeOf(output),
       expiresAt: output.expiresAt === null ? null : new Date(output.expiresAt),
     })),
   };

@@ -2,6 +2,7 @@ import type { StorageErrorCode, StoredFile } from '../../storage/index.js';
 import type { ComfyErrorCode, NodeErrors, NodeInput } from '../comfy.error.js';
 import type { RunProgress } from '../client/index.js';
 import type { MediaInput, OutputPlace, Workflow } from '../workflow/index.js';
+import type { OutputType } from './output-type.js';
 
 /** What a job is asked to do; checked already. */
 export interface JobRequest {
@@ -12,6 +13,8 @@ export interface JobRequest {
   outputNode: string | undefined;
   /** Everything is wanted that the workflow makes, texts as well; then `outputNode` is undefined. */
   allOutputs: boolean;
+  /** What a node only showed (`type: temp`) is wanted, too, where it saved something as well. @default false */
+  includeTemp?: boolean | undefined;
   /** −100 to 100; higher goes first. */
   priority: number;
   /** Who asks, for fair turns; any text. */
@@ -22,12 +25,15 @@ export interface JobRequest {
   keysLost?: boolean;
 }
 
-/** A file that the job made, safe in storage. */
+/** A file that the job made, or a text as a file; safe in storage. */
 export interface JobOutput extends StoredFile {
   /** UUID of the asset that it is. */
   id: string;
   /** Node of the submitted workflow that made it. */
   node: string;
+  type: OutputType;
+  /** Of a text that is short: the text itself. */
+  text?: string;
   place: OutputPlace;
   /** What ComfyUI called it. */
   name: string;
@@ -90,7 +96,7 @@ export interface JobState {
   preview?: JobPreview;
   /** Branches of the workflow that ComfyUI skipped (recording 16). */
   nodeErrors?: NodeErrors;
-  /** As they come; complete, and in the order of the nodes and of each node's own list, when the status is `succeeded`. */
+  /** As they come; complete, and in the order that `inOrder` says, when the status is `succeeded`. */
   outputs: readonly JobOutput[];
   failure?: JobFailure;
 }

@@ -8,9 +8,15 @@ import { asBackendError, BackendError, type FileRef, type RunOutput } from '../c
 import { ComfyError } from '../comfy.error.js';
 import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
 import type { JobOutput, JobRequest } from './job.types.js';
+import { inOrder } from './output-order.js';
+import { outputTypeOf } from './output-type.js';
 
 /** Files of one job on their way from the backend into storage at the same time. */
 const FILES_AT_ONCE = 4;
+
+/** Characters up to which a text is also told in place, and of all such texts of a job together: the rest is in the files. */
+export const MAX_INLINE_TEXT = 10_000;
+const MAX_INLINE_TEXTS = 100_000;
 
 export interface KeepLimits {
   /** Milliseconds for which a file is asked for again while its backend does not hand it out. */
@@ -48,78 +54,98 @@ export type OutputRecords = Pick<Assets, 'register' | 'remove'>;
 export class OutputKeeper {
   private readonly announced: RunOutput[] = [];
   private readonly limit = pLimit(FILES_AT_ONCE);
-  /** Was anything saved, besides texts? */
+  /** Was anything saved that is wanted for certain, besides texts? */
   private saved = false;
-  private readonly keeping: Promise<PromiseSettledResult<JobOutput>>[] = [];
+  private inlineLeft = MAX_INLINE_TEXTS;
+  /** All that came, in this order. */
+  private readonly taken: RunOutput[] = [];
+  private readonly keeping = new Map<RunOutput, Promise<PromiseSettledResult<JobOutput>>>();
 
   constructor(private readonly context: KeeperContext) {}
 
   /** An output the run has announced. */
   take(output: RunOutput): void {
-    const { outputNode, allOutputs } = this.context.request;
-    if (allOutputs) {
-      // What was only shown is wanted where nothing was saved, which is known at the end.
-      if (placeOf(output) === 'temp') this.announced.push(output);
-      else if (!isEmpty(output)) {
-        this.saved ||= output.form !== 'text';
-        this.start(output);
-      }
-    } else if (output.form === 'text') return;
-    else if (outputNode === undefined) this.announced.push(output);
-    else if (output.displayNode === outputNode) this.start(output);
+    const { outputNode, allOutputs, includeTemp = false } = this.context.request;
+    if (outputNode !== undefined && output.displayNode !== outputNode) return;
+    this.taken.push(output);
+    const certain = outputNode !== undefined || allOutputs;
+    // What was only shown is wanted where nothing was saved, which is known at the end.
+    if (!certain || (placeOf(output) === 'temp' && !includeTemp)) this.announced.push(output);
+    else {
+      this.saved ||= isSaved(output);
+      this.start(output);
+    }
   }
 
   /**
-   * All files that are wanted, in the order of the nodes and of each node's own list, once the run is over.
+   * All that is wanted, in the order of the nodes in the workflow; of each node its files first and then its texts, as it listed
+   * them. Once the run is over.
    * @throws ComfyError `no_output` · `backend_lost`; StorageError
    */
   async finish(): Promise<JobOutput[]> {
     const { request } = this.context;
     for (const output of this.chosen()) this.start(output);
-    const results = await Promise.all(this.keeping);
+    const wanted = inOrder(this.taken, Object.keys(request.workflow));
+    const results = await Promise.all(wanted.flatMap((output) => this.keeping.get(output) ?? []));
     if (results.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
-    const outputs = results.map((result) => {
+    return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
-    const order = new Map(Object.keys(request.workflow).map((node, index) => [node, index]));
-    return outputs.sort((a, b) => (order.get(a.node) ?? 0) - (order.get(b.node) ?? 0));
   }
 
   /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
   async discard(): Promise<void> {
-    const results = await Promise.all(this.keeping);
+    const results = await Promise.all(this.keeping.values());
     const kept = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     await Promise.allSettled(kept.map(({ id }) => this.context.assets.remove(id)));
   }
 
   private start(output: RunOutput): void {
+    const text = output.form === 'text' ? this.inline(output.text) : undefined;
     // Settled, so that a failure waits for `finish` without counting as unhandled.
-    const settled = Promise.allSettled([this.limit(() => this.keep(output))]);
-    this.keeping.push(settled.then(([result]) => result));
+    const settled = Promise.allSettled([this.limit(() => this.keep(output, text))]);
+    this.keeping.set(
+      output,
+      settled.then(([result]) => result),
+    );
   }
 
-  /** Files that wait for a decision. */
+  /** The text, where it is short enough to be told in place. */
+  private inline(text: string): string | undefined {
+    if (text.length > Math.min(MAX_INLINE_TEXT, this.inlineLeft)) return undefined;
+    this.inlineLeft -= text.length;
+    return text;
+  }
+
+  /** What waited for a decision, and is wanted. */
   private chosen(): RunOutput[] {
-    const { outputNode, allOutputs, workflow } = this.context.request;
-    if (allOutputs) return this.saved ? [] : this.announced;
-    if (outputNode !== undefined) return [];
-    const places = new Map<string, OutputPlace[]>();
-    for (const output of this.announced) {
-      places.set(output.displayNode, [...(places.get(output.displayNode) ?? []), placeOf(output)]);
-    }
-    const node = chooseOutputNode(workflow, places);
-    return this.announced.filter((output) => output.displayNode === node);
+    const { outputNode, allOutputs, includeTemp = false, workflow } = this.context.request;
+    if (allOutputs || outputNode !== undefined) return this.saved ? [] : this.announced;
+    const places = placesOf(this.announced.filter(({ form }) => form !== 'text'));
+    const node = chooseOutputNode(workflow, places.size > 0 ? places : placesOf(this.announced));
+    const made = this.announced.filter(({ displayNode }) => displayNode === node);
+    return !includeTemp && made.some(isSaved) ? made.filter((output) => placeOf(output) !== 'temp') : made;
   }
 
-  private async keep(output: RunOutput): Promise<JobOutput> {
+  private async keep(output: RunOutput, text: string | undefined): Promise<JobOutput> {
     const { job, storage, assets, kept } = this.context;
     const stored = await this.persist(output);
     const name = nameOf(output);
     try {
       const { url, expiresAt } = await storage.link(stored);
       const { id } = await this.record(() => assets.register(stored, { job, path: name }));
-      const known = { ...stored, id, node: output.displayNode, place: placeOf(output), name, url, expiresAt };
+      const known: JobOutput = {
+        ...stored,
+        id,
+        node: output.displayNode,
+        type: output.form === 'text' ? 'text' : outputTypeOf(stored, output.kind),
+        ...(text === undefined ? {} : { text }),
+        place: placeOf(output),
+        name,
+        url,
+        expiresAt,
+      };
       kept(known);
       return known;
     } catch (error) {
@@ -155,7 +181,7 @@ export class OutputKeeper {
       signal.throwIfAborted();
       try {
         if (output.form === 'file') return await this.fetch(output.file);
-        const body = output.form === 'text' ? Buffer.from(output.text) : output.bytes;
+        const body = output.form === 'text' ? bytesOf(output.text) : output.bytes;
         return await storage.put({ body, size: body.length, filename: nameOf(output), signal });
       } catch (error) {
         signal.throwIfAborted();
@@ -217,8 +243,23 @@ function nameOf(output: RunOutput): string {
   return output.form === 'text' ? 'text.txt' : `image.${output.mime === 'image/jpeg' ? 'jpg' : 'png'}`;
 }
 
-function isEmpty(output: RunOutput): boolean {
-  return output.form === 'text' && output.text === '';
+/** No stored file is empty: the file of an empty text holds the end of a line. */
+function bytesOf(text: string): Buffer {
+  return Buffer.from(text === '' ? '\n' : text);
+}
+
+/** Is it more than shown, or said? A picture that came over the socket counts as saved. */
+function isSaved(output: RunOutput): boolean {
+  const place = placeOf(output);
+  return output.form !== 'text' && (place === 'output' || place === 'memory');
+}
+
+function placesOf(outputs: readonly RunOutput[]): Map<string, OutputPlace[]> {
+  const places = new Map<string, OutputPlace[]>();
+  for (const output of outputs) {
+    places.set(output.displayNode, [...(places.get(output.displayNode) ?? []), placeOf(output)]);
+  }
+  return places;
 }
 
 /** It is there and answers, and will answer the same again (18). */
@@ -246,7 +287,7 @@ function noOutput(node: string | undefined): ComfyError {
   return new ComfyError(
     'no_output',
     node === undefined
-      ? 'The workflow ran, but no node of it made a file.'
-      : `The workflow ran, but node ${node} made no file. Name a node that saves one, such as SaveImage.`,
+      ? 'The workflow ran, but no node of it made a file or a text.'
+      : `The workflow ran, but node ${node} made no file and no text. Name a node that saves one, such as SaveImage.`,
   );
 }

@@ -16,7 +16,7 @@ function definition(name: string, required: JsonObject, output: string[], output
   };
 }
 
-/** The small test extension of the recordings, and ProbeLoadPicture and ProbeBytes, which are ours. */
+/** The small test extension of the recordings; ProbeLoadPicture, ProbeBytes and ProbeLists are ours. */
 export const probeDefinitions: Record<string, JsonObject> = {
   ProbeSlowImage: definition(
     'ProbeSlowImage',
@@ -51,6 +51,12 @@ export const probeDefinitions: Record<string, JsonObject> = {
       extension: ['STRING', { default: 'png' }],
       filename_prefix: ['STRING', { default: 'bytes' }],
     },
+    [],
+    true,
+  ),
+  ProbeLists: definition(
+    'ProbeLists',
+    { lists: ['STRING', { default: '{}' }], filename_prefix: ['STRING', { default: 'lists' }] },
     [],
     true,
   ),

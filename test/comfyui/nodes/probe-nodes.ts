@@ -6,8 +6,9 @@ import { frame } from '../dialect.js';
 import { pngHead } from '../media/png.js';
 import { randomFrom } from '../media/random.js';
 import { PythonError } from '../python.js';
-import { BLOCKED, firstOf, type NodeClass, number, pictures, text } from './node.js';
-import { numbered, saveTarget } from './save-nodes.js';
+import { type FileRef, isObject, type JsonObject } from '../types.js';
+import { BLOCKED, firstOf, type NodeClass, type NodeContext, number, pictures, text } from './node.js';
+import { numbered, saveTarget, write } from './save-nodes.js';
 
 const PROBE_FILE = 'custom_nodes/probe_nodes/__init__.py';
 const CHUNK = 256 * 1024;
@@ -82,7 +83,35 @@ export const probeNodes: Record<string, NodeClass> = {
       return { ui: { images: [{ filename, subfolder: target.subfolder, type: 'output' }] } };
     },
   },
+  /**
+   * Ours: shows the lists that `lists` holds as JSON, as extensions show what they like. `{"file": "png", "bytes": "…"}` in a list
+   * becomes a file with this extension and these bytes (base64), with `"type": "temp"` one that is only shown.
+   */
+  ProbeLists: {
+    async run(inputs, context) {
+      const prefix = text(inputs['filename_prefix']);
+      const ui: Record<string, unknown[]> = {};
+      for (const [name, items] of Object.entries(
+        JSON.parse(text(inputs['lists'])) as Record<string, unknown[]>,
+      )) {
+        const list: unknown[] = [];
+        for (const item of items)
+          list.push(isObject(item) && 'file' in item ? await probeFile(item, prefix, context) : item);
+        ui[name] = list;
+      }
+      return { ui };
+    },
+  },
 };
+
+async function probeFile(item: JsonObject, prefix: string, context: NodeContext): Promise<FileRef> {
+  const type = item['type'] === 'temp' ? 'temp' : 'output';
+  const target = await saveTarget(context, type, prefix, 1, 1);
+  const filename = numbered(target.filename, target.counter, text(item['file']));
+  context.folders.saved(target, target.counter + 1);
+  await write(join(target.folder, filename), Buffer.from(text(item['bytes']), 'base64'));
+  return { filename, subfolder: target.subfolder, type };
+}
 
 /** The contents of a ProbeBytes file: the start of a 1×1 PNG, then noise that is the same for every file. */
 export function* probeBytes(size: number): Generator<Buffer> {

@@ -70,6 +70,7 @@ export interface Reply {
     size: number;
     filename: string;
     expires_at: string | null;
+    text?: string;
   }[];
   timings: Record<string, number>;
   attempts: number;
