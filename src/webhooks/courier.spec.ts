@@ -36,6 +36,13 @@ function start(options: CourierOptions = FAST): Courier {
   return courier;
 }
 
+/** The question that is asked each time. */
+function nextDueSql(): string {
+  const get = vi.spyOn(database, 'get').mockReturnValueOnce(undefined);
+  store.nextDue(0, { ids: [], jobs: [], hosts: [] });
+  return get.mock.calls[0]?.[0] ?? '';
+}
+
 /** A delivery that is due. */
 function write(job: string, url = 'https://a.example/hook?token=1'): void {
   store.subscribe(job, url, ['job.succeeded']);
@@ -243,6 +250,16 @@ describe('WebhookStore', () => {
     if (subscription !== undefined) store.end(subscription, { event: 'job.failed', body: '{}' });
     expect(store.ofJob('a')).toHaveLength(1);
     expect(store.unended()).toEqual([]);
+  });
+
+  it('finds what is due by its index, and does not compare each with all others', () => {
+    const plan = database
+      .all<{ detail: string }>(`EXPLAIN QUERY PLAN ${nextDueSql()}`, 0, '[]', '[]', '[]')
+      .map(({ detail }) => detail)
+      .join('\n');
+    expect(plan).toMatch(/SEARCH this USING INDEX webhook_deliveries_due \(due<\?\)/);
+    expect(plan).toMatch(/SEARCH earlier USING .*INDEX webhook_deliveries_by_job \(job=\? AND number<\?\)/);
+    expect(plan).not.toContain('TEMP B-TREE FOR ORDER BY');
   });
 
   it('lists by status, page by page', () => {

@@ -160,9 +160,16 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
     clearInterval(this.sweeping);
     this.sending?.progress.stop();
     await this.sending?.courier.stop(this.graceMs());
-    if (this.database.durable) return;
-    const { outstanding } = this.store;
-    if (outstanding > 0) this.logger.warn(`${outstanding} webhooks are lost: STATE_DIR is not set`);
+    if (!this.database.durable) this.tellLost();
+  }
+
+  private tellLost(): void {
+    try {
+      const { outstanding } = this.store;
+      if (outstanding > 0) this.logger.warn(`${outstanding} webhooks are lost: STATE_DIR is not set`);
+    } catch (error) {
+      this.logger.error(`Whether webhooks are lost cannot be read: ${(error as Error).message}`);
+    }
   }
 
   /** Milliseconds for calls under way: where the next process tries them again nobody has to wait for a receiver that hangs. */
