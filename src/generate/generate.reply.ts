@@ -11,7 +11,8 @@ export function pickOutput(state: JobState, index: number): JobOutput {
   const output = state.outputs[index];
   if (output !== undefined) return output;
   const count = state.outputs.length;
-  if (count === 0) throw new ProblemException('no_output', 'The job made no file and no text.', { job_id: state.id });
+  if (count === 0)
+    throw new ProblemException('no_output', 'The job made no file and no text.', { job_id: state.id });
   throw new ProblemException(
     'no_output',
     `The node made ${count === 1 ? 'one file' : `${count} files`}; there is no output_index ${index}. The last is ${count - 1}.`,

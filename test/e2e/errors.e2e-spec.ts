@@ -112,7 +112,9 @@ describe('errors', () => {
       status: 422,
       code: 'no_output',
     });
-    const nothing = { '277': { class_type: 'ProbeLists', inputs: { lists: '{"text":[]}', filename_prefix: 'x' } } };
+    const nothing = {
+      '277': { class_type: 'ProbeLists', inputs: { lists: '{"text":[]}', filename_prefix: 'x' } },
+    };
     expect(await generate({ workflow_data: nothing })).toMatchObject({ status: 422, code: 'no_output' });
   });
 
