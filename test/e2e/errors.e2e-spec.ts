@@ -89,7 +89,7 @@ describe('errors', () => {
     expect(await generate(body)).toMatchObject({ status: 413, code: 'payload_too_large' });
   });
 
-  it.each(['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data; boundary=x'])(
+  it.each(['application/x-www-form-urlencoded', 'text/plain', 'multipart/mixed; boundary=x'])(
     '415 unsupported_media_type for %s',
     async (type) => {
       const response = await gateway.post('/api/generate', JSON.stringify({ workflow_data: picture() }), {
@@ -112,7 +112,9 @@ describe('errors', () => {
       status: 422,
       code: 'no_output',
     });
-    const nothing = { '277': { class_type: 'ProbeLists', inputs: { lists: '{"text":[]}' } } };
+    const nothing = {
+      '277': { class_type: 'ProbeLists', inputs: { lists: '{"text":[]}', filename_prefix: 'x' } },
+    };
     expect(await generate({ workflow_data: nothing })).toMatchObject({ status: 422, code: 'no_output' });
   });
 

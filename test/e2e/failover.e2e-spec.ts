@@ -97,7 +97,12 @@ describe('a job that', () => {
   it.each([
     ['fails at a node', failing('ValueError'), 502, 'node_execution_error'],
     ['is refused', { '277': { class_type: 'NoSuchNode', inputs: {} } }, 422, 'invalid_workflow'],
-    ['makes nothing', { '277': { class_type: 'ProbeLists', inputs: { lists: '{}' } } }, 422, 'no_output'],
+    [
+      'makes nothing',
+      { '277': { class_type: 'ProbeLists', inputs: { lists: '{}', filename_prefix: 'x' } } },
+      422,
+      'no_output',
+    ],
   ])('%s is not run again', async (_, workflow, status, code) => {
     await start();
     expect(await fleet.problem(workflow)).toMatchObject({ status, code });

@@ -64,22 +64,20 @@ const call = (accept: string | undefined, workflow_data: unknown, more: Record<s
   );
 
 async function unzip(bytes: Buffer): Promise<Part[]> {
+  const take = async (entry: Entry) => {
+    // Stored, not packed a second time.
+    expect(entry.compressionMethod).toBe(0);
+    const chunks = (await (await read(entry)).toArray()) as Buffer[];
+    parts.push({ name: entry.fileName, type: undefined, bytes: Buffer.concat(chunks) });
+    zip.readEntry();
+  };
   const zip = await promisify<Buffer, object, ZipFile>(fromBuffer)(bytes, { lazyEntries: true });
   const read = promisify<Entry, Readable>(zip.openReadStream.bind(zip));
   const parts: Part[] = [];
   return new Promise((resolve, reject) => {
     zip.on('error', reject);
     zip.on('end', () => resolve(parts));
-    zip.on('entry', (entry: Entry) => {
-      void read(entry)
-        .then((stream) => stream.toArray())
-        .then((chunks) => {
-          // Stored, not packed a second time.
-          expect(entry.compressionMethod).toBe(0);
-          parts.push({ name: entry.fileName, type: undefined, bytes: Buffer.concat(chunks as Buffer[]) });
-          zip.readEntry();
-        }, reject);
-    });
+    zip.on('entry', (entry: Entry) => void take(entry).catch(reject));
     zip.readEntry();
   });
 }

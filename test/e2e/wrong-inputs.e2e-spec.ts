@@ -251,8 +251,7 @@ function* bodies(path: string, schema: Schema): Generator<Attempt> {
     'text/plain',
     'application/xml',
     'application/x-www-form-urlencoded',
-    'multipart/form-data',
-    'multipart/form-data; boundary=x',
+    'multipart/mixed; boundary=x',
     'image/png',
     '*/*',
     'json',
@@ -261,6 +260,13 @@ function* bodies(path: string, schema: Schema): Generator<Attempt> {
     'application/json/x',
   ]) {
     yield send(`type ${type}`, valid, [415], { 'content-type': type });
+  }
+  for (const type of [
+    'multipart/form-data',
+    'multipart/form-data; boundary=x',
+    'multipart/form-data; boundary=',
+  ]) {
+    yield send(`type ${type}`, valid, [400], { 'content-type': type });
   }
   for (const charset of ['nonsense', 'x'.repeat(500)]) {
     yield send(`charset ${charset.slice(0, 20)}`, valid, [400, 415], {

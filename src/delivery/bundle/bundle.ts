@@ -1,30 +1,10 @@
-import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { type Storage, statFile } from '../../storage/index.js';
+import type { Bundle, BundleFormat } from './bundle.types.js';
 import { uniqueNames } from './file-names.js';
 import { FilesInTurn } from './files-in-turn.js';
 import { multipartOf } from './multipart.js';
 import { zipOf } from './zip.js';
-
-export type BundleFormat = 'zip' | 'multipart';
-
-/** Several stored files as one answer, under way. */
-export interface Bundle {
-  /** Fails where a file does: whoever sends it must break off then. Destroying it closes what is open. */
-  stream: Readable;
-  /** Bytes. */
-  size: number;
-  contentType: string;
-}
-
-/** A file of a bundle. */
-export interface BundledFile {
-  key: string;
-  name: string;
-  /** Bytes. */
-  size: number;
-  contentType: string;
-}
 
 /** Files that are looked at before the first byte is sent, at the same time: they may be in a bucket. */
 const LOOKS_AT_ONCE = 8;

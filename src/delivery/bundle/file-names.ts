@@ -26,6 +26,7 @@ function plainStem(name: string): string {
     .normalize('NFC')
     .replace(/[^\p{L}\p{M}\p{N} ._()+-]/gu, '_')
     .replace(/^[. ]+|[. ]+$/g, '');
-  const short = [...stem].slice(0, MAX_STEM).join('').trimEnd();
+  // By characters, so that none is cut in two.
+  const short = Array.from(stem).slice(0, MAX_STEM).join('').trimEnd();
   return short === '' || DEVICE.test(short) ? `_${short}` : short;
 }

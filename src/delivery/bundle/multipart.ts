@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Bundle, BundledFile } from './bundle.js';
+import type { Bundle, BundledFile } from './bundle.types.js';
 import type { FilesInTurn } from './files-in-turn.js';
 
 const CRLF = '\r\n';

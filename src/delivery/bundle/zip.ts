@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
-import type { Bundle, BundledFile } from './bundle.js';
+import type { Bundle, BundledFile } from './bundle.types.js';
 import type { FilesInTurn } from './files-in-turn.js';
 
 /** A regular file that everybody may read. */
@@ -17,12 +17,18 @@ export async function zipOf(
   const fail = (error: unknown) => void stream.destroy(error as Error);
   zip.on('error', fail);
   stream.once('close', () => turns.close());
+  const hand = async (key: string, go: (error: unknown, source: Readable) => void) => {
+    try {
+      const source = await turns.open(key);
+      source.once('error', fail);
+      go(null, source);
+    } catch (error) {
+      fail(error);
+    }
+  };
   for (const { key, name, size } of files) {
     zip.addReadStreamLazy(name, { size, compress: false, mtime: madeAt, mode: MODE }, (go) => {
-      turns.open(key).then((source) => {
-        source.once('error', fail);
-        go(null, source);
-      }, fail);
+      void hand(key, go);
     });
   }
   const size = await new Promise<number>((resolve) => {
