@@ -52,6 +52,7 @@ export const wrong: ProblemCode = 'oops';
 const JOB: ProblemCode[] = [
   'invalid_workflow',
   'no_output',
+  'conversion_failed',
   'internal_error',
   'node_execution_error',
   'out_of_memory',

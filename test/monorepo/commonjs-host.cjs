@@ -8,6 +8,7 @@ const {
   ComfyService,
   isFinal,
   parseComfyuiServer,
+  ImagesModule,
   StateModule,
   StorageModule,
 } = require('comfy-sync-server');
@@ -18,6 +19,7 @@ Module({
   imports: [
     StorageModule.forRootAsync({ useFactory: () => ({ directory: process.env.FOLDER, minFreeBytes: 0 }) }),
     StateModule.forRoot({}),
+    ImagesModule.forRoot({}),
     AssetsModule.forRoot({}),
     ComfyModule.forRoot({ backends: [parseComfyuiServer(process.env.COMFYUI)] }),
   ],
