@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { decodeImage } from './decode-image.js';
 import { convertImage } from './convert-image.js';
 import { ImageError } from './image.error.js';
@@ -8,6 +9,9 @@ import type { Answer, Task } from './tasks.js';
 
 // A terminal sends them to everybody; the server still needs this process to end what it has begun.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+
+// Where memory runs out, this is what may go, and not the server (Linux).
+writeFile('/proc/self/oom_score_adj', '800').catch(() => undefined);
 
 // An orderly end would wait for the encoder, which nothing stops.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));

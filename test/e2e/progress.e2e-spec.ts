@@ -302,7 +302,7 @@ describe('progress over Socket.IO', () => {
 
   it('shows 250 watchers the end, over one subscription to the engine', async () => {
     await open();
-    const id = await submit(slow({ steps: 60, preview: true }));
+    const id = await submit(slow({ steps: 300, preview: true }));
     const watch = vi.spyOn(service, 'watch');
     const many = Array.from({ length: 250 }, () => client());
     await Promise.all(many.map((watcher) => watcher.subscribe(id)));
