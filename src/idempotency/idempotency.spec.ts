@@ -77,11 +77,18 @@ describe('Idempotency', () => {
     ['a node', { outputNode: 1 }],
     ['a priority', { priority: 1 }],
     ['what is wanted', { allOutputs: true }],
+    ['what is only shown', { includeTemp: true }],
+    ['the way of its pictures', { outputsVia: 'socket' }],
   ])('refuses a key that stands for another request: %s', async (_, other) => {
     await submit('k');
     await expect(submit('k', other)).rejects.toThrow(
       expect.objectContaining({ code: 'idempotency_key_reuse' }) as Error,
     );
+  });
+
+  it('does not care what is left as it was before it could be said', async () => {
+    await submit('k');
+    expect((await submit('k', { includeTemp: false, outputsVia: undefined })).replayed).toBe(true);
   });
 
   it('does not care how a node is written, nor for API keys, which it does not keep', async () => {

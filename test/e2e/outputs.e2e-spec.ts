@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toMessages } from '../../src/progress/messages.js';
 import { Fleet } from './support/backends.js';
 import { Gateway, type Reply } from './support/gateway.js';
 import { picture, salt } from './support/workflows.js';
@@ -83,6 +84,18 @@ describe('what a node makes', () => {
       ['text', ''],
       ['text', 'x'],
     ]);
+  });
+
+  it('is the same in the feeds', async () => {
+    const told: unknown[] = [];
+    const service = fleet.service;
+    service.submitted$.subscribe(({ id }) =>
+      service.watch(id).subscribe(({ event }) => {
+        if (event?.type === 'output') told.push(...toMessages({ type: 'output', output: event.output }, id));
+      }),
+    );
+    await fleet.generate({ '277': lists({ text: ['words'] }) });
+    expect(told).toMatchObject([['output', { node_id: '277', kind: 'text', text: 'words' }]]);
   });
 
   it('tells short texts in place, long ones by URL only', async () => {

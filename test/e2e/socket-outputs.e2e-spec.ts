@@ -189,6 +189,12 @@ describe('which way', () => {
     expect((await fleet.generate(picture())).outputs_via).toBe('socket');
   });
 
+  it('is files where an old server sent more than can be kept before it named the prompt', async () => {
+    await open({ legacy: true, replyDelayMs: 700 });
+    const reply = await fleet.generate(picture({ width: 8, height: 8, batch: 530 }));
+    expect([reply.outputs_via, reply.attempts, reply.outputs.length]).toEqual(['files', 2, 530]);
+  }, 30_000);
+
   it('is files after pictures that there was no room for', async () => {
     await open();
     vi.spyOn(PictureMemory.prototype, 'take').mockReturnValueOnce(true).mockReturnValueOnce(false);

@@ -10,7 +10,6 @@ const {
   isFinal,
   OutboundModule,
   parseComfyuiServer,
-  ImagesModule,
   StateModule,
   StorageModule,
 } = require('comfy-sync-server');
@@ -21,7 +20,6 @@ Module({
   imports: [
     StorageModule.forRootAsync({ useFactory: () => ({ directory: process.env.FOLDER, minFreeBytes: 0 }) }),
     StateModule.forRoot({}),
-    ImagesModule.forRoot({}),
     AssetsModule.forRoot({}),
     OutboundModule.forRoot({ allowHosts: [], allowPrivate: false }),
     ImagesModule.forRoot({}),
