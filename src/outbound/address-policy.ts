@@ -5,10 +5,17 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
  * Where clouds tell machines their secrets, to whoever asks: AWS, Azure, Google and others (the first), AWS's containers and IPv6,
- * Aliyun, Oracle.
+ * Aliyun, Oracle, and Azure's own address, which is of the public internet.
  */
 const METADATA = new Set(
-  ['169.254.169.254', '169.254.170.2', 'fd00:ec2::254', '100.100.100.200', '192.0.0.192'].map((address) =>
+  [
+    '169.254.169.254',
+    '169.254.170.2',
+    'fd00:ec2::254',
+    '100.100.100.200',
+    '192.0.0.192',
+    '168.63.129.16',
+  ].map((address) =>
     ipaddr.parse(address).toNormalizedString(),
   ),
 );
@@ -19,8 +26,11 @@ const PRIVATE: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'carrier
 /** Never of one machine, or of no machine at all. */
 const NEVER: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'multicast', 'discard']);
 
-/** Names that mean this machine or its network wherever they are asked for (RFC 6761, RFC 6762, and the clouds' own). */
-const LOCAL_NAME = /(^|\.)(localhost|local|internal)$/;
+/**
+ * Names that mean this machine or its network wherever they are asked for (RFC 6761, RFC 6762, and the clouds' own), and those without
+ * a dot, which a resolver completes by itself.
+ */
+const LOCAL_NAME = /(^|\.)(localhost|local|internal)$|^[^.]*$/;
 
 const NAT64 = ipaddr.parseCIDR('64:ff9b::/96');
 
