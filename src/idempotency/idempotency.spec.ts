@@ -125,6 +125,17 @@ describe('Idempotency', () => {
     expect(() => submit('k', { priority: 1 })).toThrow(expect.objectContaining({ extras: {} }) as Error);
   });
 
+  it('takes what becomes of the images for a part of the request, and knows keys of before it was one', () => {
+    submit('k');
+    // As it was written by the release before.
+    const kept = database.get("SELECT fingerprint FROM idempotency_keys WHERE key = 'k'");
+    expect(kept).toEqual({ fingerprint: '5ur_WyqHGJiAUqmyAh2AjOMxkr7T7UpckudcT55pomQ' });
+    expect(() => submit('k', { convert: { format: 'webp' } })).toThrow(/another request/);
+    submit('c', { convert: { format: 'webp', quality: undefined } });
+    expect(submit('c', { convert: { format: 'webp' } }).replayed).toBe(true);
+    expect(() => submit('c', { convert: { format: 'avif' } })).toThrow(/another request/);
+  });
+
   it('forgets a key after a day', () => {
     submit('k');
     vi.advanceTimersByTime(23.9 * HOUR_MS);
