@@ -138,6 +138,17 @@ describe('Idempotency', () => {
     );
   });
 
+  it('takes what becomes of the images for a part of the request, and knows keys of before it was one', async () => {
+    await submit('k');
+    // As it was written by the release before.
+    const kept = database.get("SELECT fingerprint FROM idempotency_keys WHERE key = 'k'");
+    expect(kept).toEqual({ fingerprint: '5ur_WyqHGJiAUqmyAh2AjOMxkr7T7UpckudcT55pomQ' });
+    await expect(submit('k', { convert: { format: 'webp' } })).rejects.toThrow(/another request/);
+    await submit('c', { convert: { format: 'webp', quality: undefined } });
+    expect((await submit('c', { convert: { format: 'webp' } })).replayed).toBe(true);
+    await expect(submit('c', { convert: { format: 'avif' } })).rejects.toThrow(/another request/);
+  });
+
   it('forgets a key after a day', async () => {
     await submit('k');
     vi.advanceTimersByTime(23.9 * HOUR_MS);

@@ -10,9 +10,6 @@ const EXTENSION = extname(fileURLToPath(import.meta.url));
 const SCRIPT = fileURLToPath(new URL(`./worker${EXTENSION}`, import.meta.url));
 const LOADER = EXTENSION === '.ts' ? ['--import', 'tsx'] : [];
 
-/** All that it gets of our environment: what decodes files of strangers has no use for keys. */
-const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LD_LIBRARY_PATH', 'LD_PRELOAD'];
-
 /**
  * A process that decodes and encodes images, one at a time. A process, because an encoder in a thread can neither be stopped
  * (sharp's own time limit does not reach it) nor be left behind when the server ends; it takes its memory with it, and what
@@ -22,8 +19,8 @@ export class ImageWorker {
   private readonly child: ChildProcess;
 
   constructor() {
-    const env = Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]]));
-    this.child = fork(SCRIPT, { env, execArgv: LOADER, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    // No environment: what decodes files of strangers has no use for our keys.
+    this.child = fork(SCRIPT, { env: {}, execArgv: LOADER, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     // Reported where a task is under way.
     this.child.on('error', () => undefined);
     this.yieldToOthers();

@@ -43,7 +43,7 @@ export class Images implements OnApplicationShutdown {
 
   /**
    * Is the whole image there, and small enough? It is told by its bytes, decoded to its end, and nothing of it is kept. A
-   * stream is written to a temporary file first, whatever its size.
+   * stream is written to a temporary file first, whatever its size; for that the signal is the only limit of time.
    * @returns what it is; undefined where it is nothing that is decoded here (BMP, JPEG XL, HEIC, a video, a text …): then it
    * was not checked, but for the pixels of HEIC
    * @throws ImageError; the error of the stream; the signal's reason

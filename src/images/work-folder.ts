@@ -22,6 +22,25 @@ export async function inWorkFolder<T>(work: (folder: string) => Promise<T>): Pro
 export async function asFile(source: ImageSource, folder: string, signal: AbortSignal): Promise<string> {
   if (typeof source === 'string') return source;
   const path = join(folder, 'source');
-  await pipeline(await source(), createWriteStream(path), { signal });
+  await pipeline(await opened(source, signal), createWriteStream(path), { signal });
   return path;
+}
+
+/** A stream that comes after all when nobody waits for it any more is closed. */
+async function opened(source: Exclude<ImageSource, string>, signal: AbortSignal): Promise<Readable> {
+  signal.throwIfAborted();
+  const opening = Promise.resolve(source());
+  let abort: (() => void) | undefined;
+  try {
+    return await new Promise<Readable>((resolve, reject) => {
+      abort = () => {
+        reject(signal.reason as Error);
+        opening.then((body) => body.destroy()).catch(() => undefined);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      opening.then(resolve, reject);
+    });
+  } finally {
+    if (abort !== undefined) signal.removeEventListener('abort', abort);
+  }
 }

@@ -15,9 +15,7 @@ const METADATA = new Set(
     '100.100.100.200',
     '192.0.0.192',
     '168.63.129.16',
-  ].map((address) =>
-    ipaddr.parse(address).toNormalizedString(),
-  ),
+  ].map((address) => ipaddr.parse(address).toNormalizedString()),
 );
 
 /** What `allowPrivate` opens: RFC 1918, RFC 4193, RFC 6598 and this machine. */

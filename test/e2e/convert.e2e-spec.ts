@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,12 @@ const MAGIC: Record<string, (bytes: Buffer) => boolean> = {
   webp: (bytes) => bytes.toString('latin1', 8, 12) === 'WEBP',
   avif: (bytes) => bytes.toString('latin1', 4, 12) === 'ftypavif',
 };
+
+/** Ids of the processes that it has started (Linux). */
+async function workersOf(service: Service): Promise<string[]> {
+  const children = await readFile(`/proc/${service.pid}/task/${service.pid}/children`, 'utf8');
+  return children.trim().split(' ').filter(Boolean);
+}
 
 /** Several frames, as the file that a node makes of them. */
 function frames(saver: 'SaveAnimatedWEBP' | 'SaveVideo') {
@@ -285,16 +292,15 @@ describe('convert', () => {
 
   it('answers others while it converts', async () => {
     await start();
-    let done = false;
+    const order: string[] = [];
     const big = picture({ width: 3_000, height: 3_000 });
-    const converting = gateway.generate(call({ format: 'avif' }, big)).finally(() => (done = true));
+    const converting = gateway.generate(call({ format: 'avif' }, big)).finally(() => order.push('converted'));
     await expect.poll(() => gateway.files(), { interval: 10, timeout: 20_000 }).toHaveLength(1);
-    let answered = 0;
-    while (!done && answered < 5) {
+    for (let count = 0; count < 5; count += 1) {
       expect((await gateway.fetch('/health/live')).status).toBe(200);
-      if (!done) answered += 1;
+      order.push('answered');
     }
-    expect(answered).toBe(5);
+    expect(order).toEqual(Array.from({ length: 5 }, () => 'answered'));
     expect(first(await converting).content_type).toBe('image/avif');
   });
 });
@@ -353,6 +359,28 @@ describe('STRIP_METADATA', () => {
 });
 
 describe('a conversion over a restart', () => {
+  it('does not keep the server that is to end', async () => {
+    const comfy = await ComfyStandin.start();
+    const service = await Service.start({ COMFYUI_SERVER: comfy.url });
+    try {
+      // Nobody waits: 49 megapixels of AVIF take many seconds.
+      const workflow = picture({ width: 7_000, height: 7_000 });
+      await fetch(`${service.url}/api/generate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+        body: JSON.stringify({ workflow_data: workflow, convert: { format: 'avif' } }),
+      });
+      await expect.poll(() => workersOf(service), { interval: 10, timeout: 20_000 }).toHaveLength(1);
+      const [worker = ''] = await workersOf(service);
+      // SHUTDOWN_GRACE_S is 1 here.
+      expect(await service.stop()).toMatchObject({ code: 0, signal: null });
+      await expect.poll(() => existsSync(`/proc/${worker}`), { interval: 10, timeout: 5_000 }).toBe(false);
+    } finally {
+      await service.stop();
+      await comfy.stop();
+    }
+  });
+
   it('is made by the next process', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'convert-'));
     const comfy = await ComfyStandin.start();

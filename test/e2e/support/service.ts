@@ -45,6 +45,10 @@ export class Service {
     return { code: child.exitCode, output: output.join('') };
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   get log(): string {
     return this.output.join('');
   }
