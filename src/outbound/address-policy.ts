@@ -5,13 +5,16 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
  * Where clouds tell machines their secrets, to whoever asks: AWS, Azure, Google and others (the first), AWS's containers and IPv6,
- * Aliyun, Oracle, and Azure's own address, which is of the public internet.
+ * Google's IPv6, Aliyun, Oracle, and Azure's own address, which is of the public internet.
  */
 const METADATA = new Set(
   [
     '169.254.169.254',
     '169.254.170.2',
+    '169.254.170.23',
     'fd00:ec2::254',
+    'fd00:ec2::23',
+    'fd20:ce::254',
     '100.100.100.200',
     '192.0.0.192',
     '168.63.129.16',
@@ -57,8 +60,9 @@ export class AddressPolicy {
 
   /** May this address be called? @param hostname whose address it is */
   allows(address: string, hostname: string): boolean {
-    if (!ipaddr.isValid(address)) return false;
-    const ip = meant(ipaddr.parse(address));
+    const written = inHex(address);
+    if (!ipaddr.isValid(written)) return false;
+    const ip = meant(ipaddr.parse(written));
     if (ip === undefined) return false;
     const literal = ip.toNormalizedString();
     if (this.literals.has(literal)) return true;
@@ -71,6 +75,12 @@ export class AddressPolicy {
   private lists(name: string): boolean {
     return this.names.has(name) || this.suffixes.some((suffix) => name.endsWith(suffix));
   }
+}
+
+/** `::8.8.8.8` means `::808:808`; ipaddr.js would take it for `::ffff:8.8.8.8`. */
+function inHex(address: string): string {
+  const url = `http://[${address}]/`;
+  return address.includes(':') && URL.canParse(url) ? bare(new URL(url).hostname) : address;
 }
 
 /** Lower case, without brackets and the dot at the end. */

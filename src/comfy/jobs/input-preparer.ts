@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
-import type { Readable } from 'node:stream';
 import type { Asset, Assets } from '../../assets/index.js';
 import pLimit from 'p-limit';
-import { type Images, ImageError } from '../../images/index.js';
+import { ImageError, type ImageErrorCode, type Images, type ImageSource } from '../../images/index.js';
 import { StorageError } from '../../storage/index.js';
 import type { InputFile } from '../backends/index.js';
 import { keepNewest } from '../client/index.js';
@@ -20,6 +19,9 @@ const MAX_LOOKS = 10_000;
 
 /** Images that wait for a turn, or have one; all others wait here, where nobody is turned away. */
 const LOOKS_AT_ONCE = 4;
+
+/** What stays wrong with an image. */
+const LASTING: ReadonlySet<ImageErrorCode> = new Set(['too_many_pixels', 'damaged', 'not_supported']);
 
 /** Milliseconds that it may take to read an image, with the wait for a turn. */
 const LOOK_MS = 120_000;
@@ -73,13 +75,7 @@ export class InputPreparer {
     if (isFinal(job.state) || job.letGo) release();
     else job.ended$.subscribe(release);
     job.signal.throwIfAborted();
-    await this.check(
-      at,
-      file.type.contentType,
-      file.hash,
-      () => Promise.resolve(createReadStream(file.path)),
-      job.signal,
-    );
+    await this.check(at, file.type.contentType, file.hash, file.path, job.signal);
     return {
       reference: url,
       hash: () => Promise.resolve(file.hash),
@@ -111,13 +107,13 @@ export class InputPreparer {
     at: NodeInput & { kind: MediaKind | undefined },
     contentType: string,
     content: string,
-    open: () => Promise<Readable>,
+    source: ImageSource,
     signal: AbortSignal,
   ): Promise<void> {
     const mismatch = typeMismatch(at.kind, contentType);
     if (mismatch !== undefined) throw invalidInput(placeOf(at), mismatch);
     if (!contentType.startsWith('image/')) return;
-    await this.look(content, open).catch((error: unknown) => {
+    await this.look(content, source).catch((error: unknown) => {
       if (!(error instanceof ImageError)) throw error;
       throw new ComfyError('invalid_input', error.message, { at: placeOf(at), cause: error });
     });
@@ -125,13 +121,14 @@ export class InputPreparer {
   }
 
   /** Once for each content, whoever asks and then loses interest. @throws ImageError */
-  private look(content: string, open: () => Promise<Readable>): Promise<void> {
+  private look(content: string, source: ImageSource): Promise<void> {
     const known = this.looks.get(content);
     if (known !== undefined) return known;
     const look = this.limit(async () => {
-      await this.images.check(open, AbortSignal.timeout(LOOK_MS));
+      await this.images.check(source, AbortSignal.timeout(LOOK_MS));
     }).catch((error: unknown) => {
-      if (!(error instanceof ImageError)) this.looks.delete(content);
+      // What was wrong with us may pass.
+      if (!(error instanceof ImageError && LASTING.has(error.code))) this.looks.delete(content);
       throw error;
     });
     this.looks.set(content, look);
