@@ -69,8 +69,9 @@ export class Cli {
     const { stderr } = this.process;
     if (this.options.quiet !== true && stderr.isTTY && this.env['TERM'] !== 'dumb') {
       const { bar } = await import('./progress/bar.js');
-      const { createPreview } = await import('./progress/preview.js');
-      this.shown = bar(stderr, preview ? await createPreview() : undefined, (text) =>
+      const { createPreview, PREVIEW_ROWS } = await import('./progress/preview.js');
+      const room = stderr.rows > PREVIEW_ROWS + 2;
+      this.shown = bar(stderr, preview && room ? await createPreview() : undefined, (text) =>
         this.style('dim', text),
       );
     }

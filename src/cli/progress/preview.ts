@@ -1,7 +1,7 @@
 import type terminalImage from 'term-img';
 
 /** Rows of the terminal that a preview takes. */
-const ROWS = 12;
+export const PREVIEW_ROWS = 12;
 
 /** Draws previews in one place: each replaces the one before. */
 export interface Preview {
@@ -25,12 +25,12 @@ export function previewWith(image: typeof terminalImage): Preview {
   return {
     draw(bytes) {
       if (bytes.length === 0) return undefined;
-      const drawn = image(bytes, { height: ROWS, preserveAspectRatio: true, fallback: () => undefined });
+      const drawn = image(bytes, { height: PREVIEW_ROWS, preserveAspectRatio: true, fallback: () => undefined });
       if (drawn === undefined) return undefined;
       // At the bottom of the terminal the first lines scroll it, and there is room.
-      const room = placed ? '' : '\n'.repeat(ROWS);
+      const room = placed ? '' : '\n'.repeat(PREVIEW_ROWS);
       placed = true;
-      return `${room}\u001b7\u001b[${ROWS}A${drawn}\u001b8`;
+      return `${room}\u001b7\u001b[${PREVIEW_ROWS}A${drawn}\u001b8`;
     },
     end: () => void (placed = false),
   };
