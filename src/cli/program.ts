@@ -51,10 +51,11 @@ export async function main(process: NodeJS.Process): Promise<number> {
 
 async function act(process: NodeJS.Process, options: GlobalOptions, action: Action): Promise<number> {
   const cli = new Cli(process, options);
+  // Whoever read our output has heard enough, as `head` has.
+  process.stdout.on('error', () => process.exit(EXIT.unexpected));
   try {
     return (await action(cli)) ?? EXIT.done;
   } catch (error) {
-    // Whoever read our output has heard enough.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.unexpected;
     const known = error instanceof CliError ? error : unexpected(error);
     cli.printError(known);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -50,17 +50,19 @@ describe('the terminal client', () => {
     );
     return name;
   };
-  const submitted = (): Graph => {
-    const prompt = comfy.requests.findLast(({ route }) => route === 'POST /prompt');
-    return (prompt?.body as { prompt: Graph }).prompt;
-  };
+  /** The newest prompt that ComfyUI got. */
+  const prompt = () =>
+    comfy.requests.findLast(({ route }) => route === 'POST /prompt') ?? expect.fail('no prompt came');
+  const submitted = (): Graph => (prompt().body as { prompt: Graph }).prompt;
   const colorOf = async (bytes: Buffer) =>
     (await sharp(bytes).removeAlpha().raw().toBuffer()).readUIntBE(0, 3);
   const statusOf = async (job: string) => {
     const response = await fetch(`${gateway.url}/api/v2/jobs/${job}`);
     return ((await response.json()) as { status: string }).status;
   };
-  const running = () => expect.poll(() => comfy.queue.running.length, SOON).toBe(1);
+  const running = async () => {
+    await expect.poll(() => comfy.queue.running.length, SOON).toBe(1);
+  };
 
   describe('run', () => {
     it('sets inputs by id and by title, and saves the bytes of the server', async () => {
@@ -86,8 +88,7 @@ describe('the terminal client', () => {
       expect(submitted()['6']?.inputs['text']).toBe('a red fox, "quoted" = yes');
       expect(submitted()['7']?.inputs['text']).toBe('@blurry');
       expect(submitted()['5']?.inputs['width']).toBe(192);
-      const { text = '' } = comfy.requests.findLast(({ route }) => route === 'POST /prompt') ?? {};
-      expect(text).toMatch(/"seed": ?18446744073709551615[,}]/);
+      expect(prompt().text).toMatch(/"seed": ?18446744073709551615[,}]/);
       const { width, format } = await sharp(join(folder, 'fox.png')).metadata();
       expect([width, format]).toEqual([192, 'png']);
       expect(await readdir(folder)).toEqual(['fox.png', 'workflow_api.json']);
@@ -131,13 +132,13 @@ describe('the terminal client', () => {
     it('streams a large upload: memory stays flat', async () => {
       await keep('load.json', picture());
       await writeFile(join(folder, 'large.bin'), Buffer.alloc(256 * 1024 * 1024, 7));
-      const client = start(
-        ['run', 'load.json', '--force', '--set', '1.extra=@large.bin', '--out', 'x.png'],
-        // A quarter of the file would not fit.
-        { env: { NODE_OPTIONS: '--max-old-space-size=40' } },
-      );
-      const { code, stderr } = await client.end();
-      expect([code, stderr]).toEqual([0, expect.stringMatching(/uploading large\.bin, .* of 268 MB/)]);
+      const client = start(['run', 'load.json', '--force', '--set', '1.extra=@large.bin', '--json']);
+      await expect.poll(() => /100% {2}uploading large\.bin/.test(client.stderr), SOON).toBe(true);
+      // Node itself takes some 80.
+      expect(client.peakMiB).toBeLessThan(200);
+      // The file arrived: the server has it, and ComfyUI takes none as large.
+      const { code, json } = await client.end();
+      expect([code, json['detail']]).toEqual([3, expect.stringContaining('it may be too large')]);
     });
 
     it('prints the URL, or with --json the reply and nothing else', async () => {
@@ -235,8 +236,7 @@ describe('the terminal client', () => {
           return true;
         };
         await keep('w.json', slow({ steps: 20 }));
-        const args = ['run', 'w.json', '--server', meddler.url, '--retries', '0', '--out', 'w.png'];
-        const { code } = await call(args.with(5, '1'));
+        const { code } = await call(['run', 'w.json', '--server', meddler.url, '--out', 'w.png']);
         expect(code).toBe(0);
         expect((await sharp(join(folder, 'w.png')).metadata()).format).toBe('png');
       },
@@ -244,24 +244,25 @@ describe('the terminal client', () => {
 
     it('submits again without making a second job, and waits as long as Retry-After says', async () => {
       await keep('w.json', picture());
-      let left = 2;
-      const before = comfy.executed.length;
+      const answers = ['full', 'lost'] as const;
+      let at = 0;
       meddler.meddle = ({ method, url }, response) => {
-        if (method !== 'POST' || url !== '/api/generate' || left-- <= 0) return false;
-        if (left === 1) response.writeHead(503, { 'retry-after': '0' }).end();
-        // Accepted, but nobody hears of it.
-        else return void response.writeHead(429, { 'retry-after': '1' }).end() === undefined;
+        const answer = method === 'POST' && url === '/api/generate' ? answers[at++] : undefined;
+        if (answer !== 'full') return answer ?? false;
+        response.writeHead(429, { 'retry-after': '1' }).end();
         return true;
       };
+      const before = comfy.executed.length;
       const { code, stderr } = await call(['run', 'w.json', '--server', meddler.url]);
       expect(code).toBe(0);
-      expect(stderr).toMatch(/trying again in 1 s \(2 of 5\)/);
+      expect(stderr).toMatch(/trying again in 1 s \(1 of 5\)/);
+      expect(stderr).toMatch(/the connection broke.*\(2 of 5\)/);
       expect(comfy.executed.length).toBe(before + 1);
       const keys = meddler.seen
         .filter(({ what }) => what === 'POST /api/generate')
         .slice(-3)
         .map(({ headers }) => headers['idempotency-key']);
-      expect([keys.length, new Set(keys).size]).toEqual([3, 1]);
+      expect(new Set(keys).size).toBe(1);
     });
 
     it('fetches a file again that broke, and leaves no half of it', async () => {
@@ -311,12 +312,15 @@ describe('the terminal client', () => {
       await keep('text.json', 'nodes: 3');
       const env = { COMFY_SYNC_SERVER: meddler.url };
       const before = meddler.seen.length;
-      const plain = await call(args, { env });
-      expect([plain.code, plain.stdout.toString(), plain.stderr]).toEqual([
-        2,
-        '',
-        expect.stringContaining(words),
-      ]);
+      // The same command may be right without --json.
+      if (!args.includes('--json')) {
+        const plain = await call(args, { env });
+        expect([plain.code, plain.stdout.toString(), plain.stderr]).toEqual([
+          2,
+          '',
+          expect.stringContaining(words),
+        ]);
+      }
       const { code, json, stderr } = await call(args.includes('--json') ? args : [...args, '--json'], {
         env,
       });
@@ -492,9 +496,9 @@ describe('the terminal client', () => {
     });
 
     it('cancels several, also where one of them is not there', async () => {
+      await keep('w.json', slow({ steps: 1_000 }));
       const ids = await Promise.all(
         [1, 2].map(async () => {
-          await keep('w.json', slow({ steps: 1_000 }));
           return (await call(['run', 'w.json', '--detach'])).stdout.toString().trim();
         }),
       );
@@ -525,9 +529,8 @@ describe('the terminal client', () => {
     });
   });
 
-  it('helps, with examples, and loads no Nest for it', async () => {
-    await mkdir(join(folder, 'empty'));
-    const { code, stdout } = await call(['run', '--help'], { env: { NODE_DEBUG: 'esm' } });
+  it('helps, with examples', async () => {
+    const { code, stdout } = await call(['run', '--help']);
     expect([code, stdout.toString()]).toEqual([0, expect.stringContaining('--set 6.text="a red fox"')]);
     expect((await call(['--version'])).stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect((await call([])).code).toBe(2);

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { CliError, fileError, whyOf } from '../cli.error.js';
+import { CliError } from '../cli.error.js';
 import type { Cli } from '../cli.js';
 import { EXIT } from '../exit-codes.js';
 import type { Api } from '../http/api.js';
@@ -94,10 +94,7 @@ async function saveAll(
 }
 
 function streamOf(cli: Cli, target: Target): NodeJS.WritableStream {
-  if (target.kind !== 'special') return cli.process.stdout;
-  return createWriteStream(target.path).once('error', (error) => {
-    throw fileError(EXIT.unexpected, `${target.path} cannot be written: ${whyOf(error)}.`, error);
-  });
+  return target.kind === 'special' ? createWriteStream(target.path) : cli.process.stdout;
 }
 
 function show(cli: Cli, api: Api, reply: Reply, target: Target, saved: readonly SavedFile[]): void {

@@ -29,10 +29,7 @@ export async function run(cli: Cli, path: string, options: RunOptions): Promise<
       'Fetch them later, with: comfy-sync wait <job id> --out …',
     );
   }
-  if (cli.json && options.out === '-') {
-    throw usageError('--json and --out - both want standard output.', 'Use --out <file>.');
-  }
-  const target = await prepareTarget(options.out, options.all ?? false);
+  const target = await prepareTarget(cli, options);
   const workflow = await readWorkflow(path, cli.process.stdin, cli.interruption.signal);
   const placed = place(workflow, options);
   const files = await inspectFiles(placed);
@@ -47,7 +44,7 @@ export async function run(cli: Cli, path: string, options: RunOptions): Promise<
       // Sent is sent: only its answer tells which job Ctrl-C has to cancel. So that is waited for, a moment.
       const sending = inHand.submissionSignal(limit.signal);
       progress.show({ value: undefined, what: 'sending the workflow' });
-      const job = await submit(api, { workflow: ready, ...options }, sending);
+      const job = await submit(api, { workflow: ready, ...options }, sending, limit.signal);
       inHand.job = job.job_id;
       limit.signal.throwIfAborted();
       if (options.detach === true) {

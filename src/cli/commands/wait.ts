@@ -1,4 +1,3 @@
-import { usageError } from '../cli.error.js';
 import type { Cli } from '../cli.js';
 import { deadline } from '../deadline.js';
 import { prepareTarget } from '../save/target.js';
@@ -6,10 +5,7 @@ import { finish, type FinishOptions, JobInHand } from './finish.js';
 
 /** Waits for a job of an earlier call, and saves what it made. @throws CliError */
 export async function wait(cli: Cli, job: string, options: FinishOptions): Promise<void> {
-  if (cli.json && options.out === '-') {
-    throw usageError('--json and --out - both want standard output.', 'Use --out <file>.');
-  }
-  const target = await prepareTarget(options.out, options.all ?? false);
+  const target = await prepareTarget(cli, options);
   const api = await cli.api();
   const progress = await cli.startProgress(options.preview);
   const limit = deadline(options.timeout, cli.interruption.signal);

@@ -40,6 +40,8 @@ export interface ApiRequest {
   /** Made anew for each try. */
   body?: () => string | AsyncIterable<Uint8Array>;
   signal: AbortSignal;
+  /** Ends the waits between two tries, where `signal` gives a request some more time. @default `signal` */
+  patience?: AbortSignal;
   /** Milliseconds until the answer begins. */
   answerTimeoutMs?: number;
   /** Milliseconds of silence within the answer. */
@@ -98,7 +100,7 @@ export class Api {
       const waitMs = sent.waitMs ?? backoffMs(tries);
       const seconds = Math.max(1, Math.round(waitMs / 1_000));
       this.options.notice(`${sent.what}; trying again in ${seconds} s (${tries + 1} of ${retries})`);
-      await pause(waitMs, asked.signal);
+      await pause(waitMs, asked.patience ?? asked.signal);
     }
   }
 

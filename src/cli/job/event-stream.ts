@@ -30,6 +30,8 @@ export async function readEvents(
     headers: { accept: 'text/event-stream' },
     signal,
     silenceMs: SILENCE_MS,
+    // There is another way, which is tried long enough.
+    retries: 0,
   };
   return api.send(asked, async ({ headers, body }) => {
     const isStream = String(headers['content-type'] ?? '').startsWith('text/event-stream');
@@ -40,7 +42,8 @@ export async function readEvents(
       if (networkCode(error) === undefined) throw error;
       return 'broke';
     } finally {
-      body.destroy();
+      // What is not read to its end ends with an error, which says nothing new.
+      body.on('error', () => {}).destroy();
     }
   });
 }

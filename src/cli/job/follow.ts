@@ -47,14 +47,14 @@ async function watch(
 ): Promise<void> {
   for (let useless = 0; useless < USELESS_CONNECTIONS;) {
     const started = performance.now();
+    signal.throwIfAborted();
     try {
       const end = await readEvents(api, job, tell, signal);
       if (end !== 'broke') return;
     } catch (error) {
+      if (!(error instanceof CliError)) throw error;
       // Too many watch, the job is gone, a proxy is in the way: whoever asks for the result will be told.
-      if (error instanceof CliError && error.exit === EXIT.refused) return;
-      if (error instanceof CliError && error.problem.code === 'too_many_streams') return;
-      throw error;
+      if (error.exit !== EXIT.unavailable || error.problem.code === 'too_many_streams') return;
     }
     useless = performance.now() - started > USEFUL_MS ? 0 : useless + 1;
     api.notice('The connection broke; following the job again');

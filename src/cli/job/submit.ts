@@ -14,12 +14,14 @@ export interface Submission {
 
 /**
  * Submits a workflow (`POST /api/generate`) without waiting for its result. Its key makes one job of it, however often it has to be sent.
+ * @param patience ends the waits between two tries; `signal` the request itself
  * @throws CliError
  */
 export async function submit(
   api: Api,
   { workflow, outputNode, index, priority }: Submission,
   signal: AbortSignal,
+  patience: AbortSignal,
 ): Promise<Pending | Reply> {
   const body = stringifyJson({
     workflow_data: workflow,
@@ -38,6 +40,7 @@ export async function submit(
       },
       body: () => body,
       signal,
+      patience,
     });
     return value as Pending | Reply;
   } catch (error) {

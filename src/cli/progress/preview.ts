@@ -25,7 +25,11 @@ export function previewWith(image: typeof terminalImage): Preview {
   return {
     draw(bytes) {
       if (bytes.length === 0) return undefined;
-      const drawn = image(bytes, { height: PREVIEW_ROWS, preserveAspectRatio: true, fallback: () => undefined });
+      const drawn = image(bytes, {
+        height: PREVIEW_ROWS,
+        preserveAspectRatio: true,
+        fallback: () => undefined,
+      });
       if (drawn === undefined) return undefined;
       // At the bottom of the terminal the first lines scroll it, and there is room.
       const room = placed ? '' : '\n'.repeat(PREVIEW_ROWS);

@@ -76,8 +76,12 @@ export async function pipeFile(
   try {
     const path = join(folder, 'file');
     const size = await fetchInto(api, file, path, got, signal);
-    await pipeline(createReadStream(path), to, { end: false, signal });
+    await pipeline(createReadStream(path), to, { end: to !== process.stdout, signal });
     return size;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof CliError || (error as NodeJS.ErrnoException).code === 'EPIPE') throw error;
+    throw fileError(EXIT.unexpected, `The file cannot be written: ${whyOf(error)}.`, error);
   } finally {
     await rm(folder, { force: true, recursive: true });
     unfinished.delete(folder);

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileError, usageError, whyOf } from '../cli.error.js';
+import type { Cli } from '../cli.js';
 import { EXIT } from '../exit-codes.js';
 
 /** Where the files go. */
@@ -16,17 +17,20 @@ export type Target =
  * Reads `--out` and `--all`, and makes sure that files can be written there, before anybody works for them.
  * @throws CliError `usage`
  */
-export async function prepareTarget(out: string | undefined, all: boolean): Promise<Target> {
+export async function prepareTarget(
+  { json, process }: Pick<Cli, 'json' | 'process'>,
+  { out, all = false }: { out?: string; all?: boolean },
+): Promise<Target> {
   if (out === undefined) {
     if (all) throw usageError('--all needs a folder.', 'Name it with --out <folder>.');
     return { kind: 'none' };
   }
   if (out === '-') {
-    if (all)
-      throw usageError(
-        '--all writes several files, which standard output cannot tell apart.',
-        'Use --out <folder>.',
-      );
+    const why =
+      (json && '--json and --out - both want standard output.') ||
+      (all && '--all writes several files, which standard output cannot tell apart.') ||
+      (process.stdout.isTTY && 'Standard output is a terminal, which has no use for the bytes.');
+    if (why) throw usageError(why, 'Use --out <file or folder>.');
     return { kind: 'stdout' };
   }
   const existing = await stat(out).catch(() => undefined);

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a request meets in place of the server: true where it has been answered. */
-export type Meddling = (request: IncomingMessage, response: ServerResponse) => boolean;
+/** What a request meets: true where it has been answered in place of the server; `lost` where its answer is to get lost. */
+export type Meddling = (request: IncomingMessage, response: ServerResponse) => boolean | 'lost';
 
 /** An HTTP proxy before a gateway that can answer for it, and break what is under way. */
 export class Meddler {
@@ -48,10 +48,12 @@ export class Meddler {
       outgoing.writeHead(404, { 'content-type': 'text/html' }).end('<html>nginx</html>');
       return;
     }
-    if (this.meddle(incoming, outgoing)) return;
+    const meddled = this.meddle(incoming, outgoing);
+    if (meddled === true) return;
     const { method, headers } = incoming;
     const onward = request(`${target}${url.slice(basePath.length)}`, { method, headers, agent: false });
     onward.once('response', (answer) => {
+      if (meddled === 'lost') return void outgoing.destroy();
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       outgoing.flushHeaders();
       answer.pipe(outgoing);

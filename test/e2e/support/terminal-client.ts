@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 
 const MAIN = new URL('../../../dist/cli/main.js', import.meta.url).pathname;
 
@@ -36,6 +37,12 @@ export class TerminalClient {
 
   get stderr(): string {
     return Buffer.concat(this.err).toString();
+  }
+
+  /** Peak resident memory so far, in MiB (Linux). */
+  get peakMiB(): number {
+    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
   }
 
   signal(name: NodeJS.Signals): void {
