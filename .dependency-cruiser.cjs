@@ -63,6 +63,19 @@ module.exports = {
       to: { path: '^src/(?!comfy/|assets/|storage/|state/|outbound/|images/|config/)' },
     },
     {
+      name: 'the-terminal-client-stands-alone',
+      comment: 'It knows the server by HTTP only, and starts without Nest.',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/(?!cli/)|@nestjs' },
+    },
+    {
+      name: 'nobody-needs-the-terminal-client',
+      severity: 'error',
+      from: { path: '^src/(?!cli/)' },
+      to: { path: '^src/cli/' },
+    },
+    {
       name: 'a-face-talks-to-comfy-service-only',
       comment: 'Faces have some rooms in common; they share nothing else.',
       severity: 'error',

@@ -1,0 +1,25 @@
+/** How far something is. */
+export interface View {
+  /** 0 to 1; undefined: nobody can tell. */
+  value: number | undefined;
+  what: string;
+}
+
+/** Shows on standard error how a command gets on. */
+export interface Progress {
+  show(view: View): void;
+  /** A line that stays. */
+  note(text: string): void;
+  /** A picture of what is being made, where the terminal can show one. */
+  preview(bytes: Buffer): void;
+  /** Nothing is shown any more; the terminal is as it was. */
+  stop(): void;
+}
+
+/** For `--quiet`. */
+export const NO_PROGRESS: Progress = {
+  show: () => {},
+  note: () => {},
+  preview: () => {},
+  stop: () => {},
+};
