@@ -4,7 +4,7 @@ import { usageError } from './cli.error.js';
 import type { Api } from './http/api.js';
 import { Interruption } from './interruption.js';
 import { errorDocument, errorText, jsonText } from './output.js';
-import { NO_PROGRESS, type Progress } from './progress/progress.js';
+import { NO_PROGRESS, type Progress, type View } from './progress/progress.js';
 import { plainLines } from './progress/plain-lines.js';
 import { Unfinished } from './save/download.js';
 
@@ -76,6 +76,11 @@ export class Cli {
       );
     }
     return this.shown;
+  }
+
+  /** What is being done, while there is a command that shows it. */
+  show(view: View): void {
+    this.shown.show(view);
   }
 
   print(text: string): void {

@@ -50,13 +50,9 @@ export async function finish(
   for (const [id, { class_type: name }] of Object.entries(reply.node_errors ?? {})) {
     progress.note(`ComfyUI skipped the branch of node ${id} (${name ?? 'of no class'}), which it refuses.`);
   }
-  const wanted = options.all === true ? reply.outputs : [reply.outputs[options.index ?? 0]];
-  const saved = await saveAll(
-    cli,
-    api,
-    { job, target, progress, signal },
-    wanted.flatMap((file) => file ?? []),
-  );
+  const { index: meant = 0 } = options;
+  const wanted = options.all === true ? reply.outputs : reply.outputs.filter(({ index }) => index === meant);
+  const saved = await saveAll(cli, api, { job, target, progress, signal }, wanted);
   progress.stop();
   show(cli, api, reply, target, saved);
 }
@@ -148,11 +144,12 @@ export class JobInHand {
         job_id: job,
       });
     }
+    this.cli.show({ value: undefined, what: 'cancelling the job' });
     try {
       await cancelJob(this.api, job, AbortSignal.timeout(LAST_WORD_MS), 1);
       return new CliError(error.exit, {
         code: 'cancelled',
-        detail: `Stopped; the job is cancelled.`,
+        detail: 'Stopped; the job is cancelled.',
         job_id: job,
       });
     } catch (cause) {
@@ -170,13 +167,15 @@ export class JobInHand {
   private goesOn(error: CliError): CliError {
     const { job } = this;
     if (job === undefined) return error;
-    if (error.exit !== EXIT.timedOut && error.exit !== EXIT.unavailable) return error.about(job);
+    const comeBack = [EXIT.timedOut, EXIT.unavailable].some((exit) => exit === error.exit);
+    // What could not be written is still on the server.
+    if (!comeBack && error.problem.code !== 'file_error') return error.about(job);
     const { problem } = error;
     const detail = error.exit === EXIT.timedOut ? `${problem.detail} The job goes on.` : problem.detail;
     return new CliError(
       error.exit,
       { ...problem, detail, job_id: job },
-      `Wait for it with: comfy-sync wait ${job}`,
+      `Come back to it with: comfy-sync wait ${job}`,
       { cause: error },
     );
   }
