@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CLIENT_LIMITS } from '../../src/comfy/index.js';
 import type { StandinOptions } from '../comfyui/index.js';
 import { Fleet, SOON } from './support/backends.js';
 import { FileServer } from './support/file-server.js';
@@ -280,7 +281,8 @@ describe('a file in place of a name', () => {
 
 describe('many who name the same URL', () => {
   it('100 jobs: fetched once, brought to each backend once', async () => {
-    await start({}, [{}, {}]);
+    // With the time that a ComfyUI has to take so much.
+    await start({ comfy: { limits: CLIENT_LIMITS } }, [{}, {}]);
     // Twenty megabytes that no compression makes smaller.
     const noise = createHash('shake256', { outputLength: 2_582 * 2_582 * 3 })
       .update('noise')
