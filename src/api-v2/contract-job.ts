@@ -111,7 +111,12 @@ export function toContractOutput(
     url_expires_at: output.expiresAt?.toISOString() ?? isoOf(expiryOf(state, context)),
     job_id: state.id,
     ...(output.text === undefined ? {} : { text: output.text }),
+    ...(output.original === undefined ? {} : { original: toContractOriginal(output.original, context) }),
   };
+}
+
+function toContractOriginal({ id, contentType, size, url }: JobOutput, { origin }: ReplyContext) {
+  return { id, content_type: contentType, size_bytes: size, url: new URL(url, `${origin}/`).href };
 }
 
 function toContractError(failure: NonNullable<JobState['failure']>) {

@@ -141,6 +141,23 @@ export class ContractProgressDto {
   message!: string | null;
 }
 
+/** The file that an output was converted from; it is an asset. */
+@ApiSchema({
+  name: 'ContractOriginal',
+  description: 'The file that an output was converted from; it is an asset.',
+})
+export class ContractOriginalDto {
+  /** The asset's id. */
+  @ApiProperty({ format: 'uuid' })
+  id!: string;
+  @ApiProperty({ example: 'image/png' })
+  content_type!: string;
+  @ApiProperty({ type: 'integer', format: 'int64', example: 4_752 })
+  size_bytes!: number;
+  @ApiProperty({ format: 'uri' })
+  url!: string;
+}
+
 /** One file that a job made; it is an asset. */
 @ApiSchema({ name: 'ContractOutput', description: 'One file that a job made; it is an asset.' })
 export class ContractOutputDto {
@@ -172,6 +189,9 @@ export class ContractOutputDto {
   /** Of a text: the text itself, where it has 10,000 characters at most, and all texts of the job together 100,000. An extension of the contract. */
   @ApiPropertyOptional({ type: 'string', maxLength: 10_000 })
   text?: string;
+  /** What it was converted from, where it was. An extension of the contract. */
+  @ApiPropertyOptional({ type: () => ContractOriginalDto })
+  original?: ContractOriginalDto;
 }
 
 /** Why a job failed. */

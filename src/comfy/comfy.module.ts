@@ -84,9 +84,14 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
     },
     {
       provide: Dispatcher,
-      inject: [JobQueue, BackendPool, JobRunner, COMFY_OPTIONS],
-      useFactory: (queue: JobQueue, pool: BackendPool, runner: JobRunner, options: ComfyOptions) =>
-        new Dispatcher(queue, pool, runner, options.noBackendAfterMs ?? 30_000),
+      inject: [JobQueue, BackendPool, JobRunner, InputPreparer, COMFY_OPTIONS],
+      useFactory: (
+        queue: JobQueue,
+        pool: BackendPool,
+        runner: JobRunner,
+        preparer: InputPreparer,
+        options: ComfyOptions,
+      ) => new Dispatcher(queue, pool, runner, preparer, options.noBackendAfterMs ?? 30_000),
     },
     {
       provide: Forecaster,

@@ -352,7 +352,6 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       // Files that it had kept already go when it does; it will keep them again.
       const job = new Job(state.id, request, state.times.created, { ...state, outputs: [] });
       this.store.follow(job);
-      this.preparer.prepare(job);
       this.dispatcher.restore(job);
     }
     if (unfinished.length > 0)

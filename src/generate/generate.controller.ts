@@ -56,7 +56,7 @@ import {
   WORKFLOW_EXAMPLE,
 } from './generate.dto.js';
 import { FilesOfForm, FormFiles } from './form-files.js';
-import { expectSuccess, pickOutput, toPending, toReply } from './generate.reply.js';
+import { expectSuccess, outputAt, pickOutput, toPending, toReply } from './generate.reply.js';
 import { GenerateService, type Patience } from './generate.service.js';
 import { type ResponseType, wantedFiles, wantedResponse } from './wants-file.js';
 import { WorkflowFormInterceptor } from './workflow-form.interceptor.js';
@@ -232,7 +232,7 @@ export class GenerateController {
   @UseInterceptors(WorkflowFormInterceptor)
   @ApiOperation({
     summary: 'Run a workflow, answer with the file it makes',
-    description: `Answers with the bytes as ComfyUI made them, as an attachment, once they are stored. Hanging up cancels the job, unless it has an \`Idempotency-Key\`: then a second try finds it.${BUNDLE_WORDS}`,
+    description: `Answers with the bytes as an attachment: as ComfyUI made them, or converted (\`convert\`), once they are stored. Hanging up cancels the job, unless it has an \`Idempotency-Key\`: then a second try finds it.${BUNDLE_WORDS}`,
   })
   @ApiBody({ type: GenerateFileDto, examples: CALL_EXAMPLES })
   @ApiResponse({
@@ -365,7 +365,7 @@ export class GenerateController {
     format: BundleFormat,
     response: Response,
   ): Promise<StreamableFile> {
-    pickOutput(state, 0);
+    outputAt(state, 0);
     const madeAt = new Date(state.times.finished ?? state.times.created);
     const { stream, size, contentType } = await bundle(this.storage, format, state.outputs, madeAt);
     response.setHeader('Job-Id', state.id);

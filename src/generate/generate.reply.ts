@@ -5,19 +5,24 @@ import type { JobWebhookDto } from '../webhooks/index.js';
 import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
 
 /**
- * The file that a caller means.
+ * The file that a caller means, in the format that was asked for.
  * @throws ProblemException `no_output` · `conversion_failed`
  */
 export function pickOutput(state: JobState, index: number): JobOutput {
-  const output = state.outputs[index];
-  if (output !== undefined) return expectConverted(output, state);
-  const count = state.outputs.length;
+  return expectConverted(outputAt(state, index), state);
+}
+
+/** @throws ProblemException `no_output` */
+export function outputAt({ id, outputs }: JobState, index: number): JobOutput {
+  const output = outputs[index];
+  if (output !== undefined) return output;
+  const count = outputs.length;
   if (count === 0)
-    throw new ProblemException('no_output', 'The job made no file and no text.', { job_id: state.id });
+    throw new ProblemException('no_output', 'The job made no file and no text.', { job_id: id });
   throw new ProblemException(
     'no_output',
     `The node made ${count === 1 ? 'one file' : `${count} files`}; there is no output_index ${index}. The last is ${count - 1}.`,
-    { job_id: state.id },
+    { job_id: id },
   );
 }
 

@@ -6,9 +6,6 @@ import type { ResultOf, Task } from './tasks.js';
 /** Images worked at at the same time. */
 const AT_ONCE = 2;
 
-/** Images that may wait for their turn; more than the engine can have under way by itself. */
-const MAX_WAITING = 1_000;
-
 /** Milliseconds that a worker waits for the next image; a new one takes about 100 to start. */
 const IDLE_MS = 30_000;
 
@@ -25,18 +22,14 @@ export class ImageWorkers {
   constructor(
     /** Milliseconds for one task. */
     private readonly timeoutMs: number,
-    private readonly maxWaiting = MAX_WAITING,
   ) {}
 
   /**
-   * Runs `work` when a worker is free for it. An abort ends the wait at once.
-   * @throws ImageError `busy` · `too_slow` · `failed`; the signal's reason; what `work` throws
+   * Runs `work` when a worker is free for it. An abort ends the wait at once; how many wait is bounded by whoever has jobs.
+   * @throws ImageError `too_slow` · `failed`; the signal's reason; what `work` throws
    */
   async run<T>(work: (perform: Perform) => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
-    if (this.limit.pendingCount >= this.maxWaiting) {
-      throw new ImageError('busy', 'Too many images are being worked at. Try again in a moment.');
-    }
     let abort: (() => void) | undefined;
     try {
       return await Promise.race([

@@ -3,9 +3,9 @@ import type { ImageFormat } from './image-format.js';
 /**
  * `too_many_pixels`: more than may be decoded, all frames counted. `damaged`: cut off, or not what its first bytes say.
  * `not_supported`: an image, or a conversion of it, that cannot be done here. `too_slow`: it took longer than images may.
- * `busy`: too many wait already. `failed`: nobody expected it.
+ * `failed`: nobody expected it.
  */
-export type ImageErrorCode = 'too_many_pixels' | 'damaged' | 'not_supported' | 'too_slow' | 'busy' | 'failed';
+export type ImageErrorCode = 'too_many_pixels' | 'damaged' | 'not_supported' | 'too_slow' | 'failed';
 
 /** What is wrong with an image, in words for the caller: a whole sentence, without paths or what a library said. */
 export class ImageError extends Error {
@@ -18,17 +18,12 @@ export class ImageError extends Error {
   ) {
     super(message, cause === undefined ? undefined : { cause });
   }
-
-  /** May the same image succeed a little later? */
-  get retryable(): boolean {
-    return this.code === 'busy';
-  }
 }
 
 export function damaged(format: ImageFormat, cause?: unknown): ImageError {
   return new ImageError(
     'damaged',
-    `The image cannot be read: it begins like ${NAMES[format]}, but is cut off or damaged. Send the whole file.`,
+    `The image cannot be read: it begins like ${NAMES[format]}, but is cut off or damaged.`,
     cause,
   );
 }

@@ -6,6 +6,9 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type ResponseDoc = Exclude<NonNullable<Operation['responses'][string]>, { $ref: string }>;
 
 const METHODS = ['get', 'post', 'head', 'delete'] as const;
+/** Operations whose body may be a form. */
+const FORMS = new Set(['generate', 'generateFile']);
+
 const PROBLEM_TYPE = 'application/problem+json';
 /** A storage that may come back says when. */
 const STORAGE_RETRY_S = 30;
@@ -17,6 +20,7 @@ const STORAGE_RETRY_S = 30;
 export function completeDocument(document: OpenAPIObject): OpenAPIObject {
   const { openapi, info, servers = [], tags = [], paths, components = {} } = document;
   for (const path of Object.values(paths)) {
+    if (FORMS.has(path.post?.operationId ?? '')) addForm(path.post);
     for (const method of METHODS) {
       for (const [status, response] of Object.entries(path[method]?.responses ?? {})) {
         if (response !== undefined && !('$ref' in response)) completeResponse(Number(status), response);
@@ -26,6 +30,24 @@ export function completeDocument(document: OpenAPIObject): OpenAPIObject {
   // Builders put an empty contact, and the paths before what they belong to.
   const { contact: _empty, ...about } = info;
   return { openapi, info: about, servers, tags, paths, components };
+}
+
+/** Nest has one schema for all types of a body. */
+function addForm(operation: Operation | undefined): void {
+  const { requestBody } = operation ?? {};
+  if (requestBody === undefined || '$ref' in requestBody) return;
+  requestBody.content['multipart/form-data'] = {
+    schema: {
+      type: 'object',
+      description:
+        'The fields of the JSON body, objects and numbers as JSON, and files named `<node>.<input>`, each for that input of the workflow.',
+      required: ['workflow_data'],
+      properties: {
+        workflow_data: { type: 'string', description: 'The workflow as JSON, or a file that holds it' },
+      },
+      additionalProperties: { type: 'string', format: 'binary' },
+    },
+  };
 }
 
 function completeResponse(status: number, response: ResponseDoc): void {

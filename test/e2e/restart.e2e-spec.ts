@@ -236,4 +236,31 @@ describe('with STATE_DIR', () => {
     expect([files.count('/photo.png'), submitted()]).toEqual([2, 1]);
     await files.stop();
   });
+
+  it('a job that runs has its files on its ComfyUI: it is found again, also where their URL is gone', async () => {
+    await begin([{}]);
+    await service.stop();
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    const files = await FileServer.start();
+    const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#123456' } })
+      .png()
+      .toBuffer();
+    const workflow = slow({ steps: 100, delayMs: 20 });
+    Object.assign(workflow, {
+      '1': { class_type: 'LoadImage', inputs: { image: files.serve('/photo.png', bytes) } },
+    });
+    void fetch(`${service.url}/api/generate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ workflow_data: workflow, output_node_id: 277 }),
+    }).catch(() => undefined);
+    await expect.poll(isBusy, LONG).toBe(true);
+    const [job] = await kill();
+    files.behave('/photo.png', (_, response) => void response.writeHead(404).end());
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    const [result] = await results([job?.id ?? '']);
+    expect(result?.status).toBe(200);
+    expect([files.count('/photo.png'), submitted(), rendered()]).toEqual([1, 1, 1]);
+    await files.stop();
+  });
 });

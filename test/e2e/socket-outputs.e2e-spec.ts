@@ -285,4 +285,19 @@ describe('a restart of ours', () => {
       await rm(folder, { recursive: true, force: true });
     }
   }, 60_000);
+
+  it('is rendered again by files where the socket went mute before its end was heard', async () => {
+    // The silence is noticed before the connection is given up.
+    const limits = { ...CLIENT_LIMITS, run: { ...CLIENT_LIMITS.run, silenceMs: 300 } };
+    await open({}, { comfy: { limits } });
+    const call = fleet.generate(slow({ steps: 20, delayMs: 20 }));
+    await expect.poll(() => fleet.at(0).queue.running.length, SOON).toBe(1);
+    fleet.at(0).faults.muteSockets();
+    await expect.poll(() => fleet.at(0).executed.length, SOON).toBe(1);
+    await expect.poll(() => fleet.submissions, SOON).toBe(2);
+    fleet.at(0).faults.unmuteSockets();
+    const reply = await call;
+    expect(reply).toMatchObject({ outputs_via: 'files', attempts: 2 });
+    expect(reply.outputs).toHaveLength(1);
+  });
 });

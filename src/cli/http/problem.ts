@@ -53,9 +53,17 @@ export function jobFailure(problem: Problem): CliError {
     );
   }
   // What ran and made nothing, or was stopped, was not refused.
-  const refused = status < 500 && code !== 'no_output' && code !== 'cancelled';
+  const refused = status < 500 && !FAILED.has(code);
   return new CliError(refused ? EXIT.refused : EXIT.jobFailed, problem, hintOf(problem));
 }
+
+/** Codes below 500 of jobs that were taken as they came, and failed later. */
+const FAILED: ReadonlySet<string> = new Set([
+  'no_output',
+  'cancelled',
+  'conversion_failed',
+  'input_unavailable',
+]);
 
 /** Does it tell the end of a job, and not a trouble on the way to it? A job that goes on has an address. */
 export function isEndOfJob(problem: Problem): boolean {

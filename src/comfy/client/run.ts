@@ -49,6 +49,8 @@ class PromptRun {
   private accepted = false;
   private started = false;
   private succeeded = false;
+  /** Has the socket itself told that it is over? */
+  private heardEnd = false;
   /** All is said; only the reply to `POST /prompt` is still awaited. */
   private finishing = false;
   private ended = false;
@@ -174,6 +176,7 @@ class PromptRun {
         break;
       case 'execution_success':
         this.succeeded = true;
+        this.heardEnd = true;
         if (!this.doubt && this.ledger.complete) this.complete();
         // Usually `executing: null` follows at once; ask if it is lost.
         else this.askIn(this.context.limits.historyGraceMs);
@@ -185,7 +188,9 @@ class PromptRun {
         this.fail(this.interruption());
         break;
       case 'executing':
-        if (message.node === null) this.askIn(0);
+        if (message.node !== null) break;
+        this.heardEnd = true;
+        this.askIn(0);
         break;
       case 'execution_cached':
         this.ledger.noteCached(message.nodes);
@@ -293,7 +298,8 @@ class PromptRun {
       case 'success':
         this.begin(true);
         this.deliver(outcome.outputs);
-        if (this.doubt && this.ledger.wantsSocket) return this.lose();
+        // Its pictures come before its end on the same socket: where that was not heard, they may have been lost.
+        if (this.ledger.wantsSocket && (this.doubt || !this.heardEnd)) return this.lose();
         return this.complete();
     }
   }

@@ -33,10 +33,18 @@ export async function convertOutput(
     if (!(error instanceof ImageError)) throw error;
     throw new ComfyError(
       'conversion_failed',
-      `The picture was made, but not converted to ${options.format}: ${error.message} ${whereItIs(original)}`,
+      `The picture was made, but not converted to ${options.format}. ${error.message} ${whereItIs(original)}`,
       { cause: error.cause ?? error },
     );
   }
+}
+
+/** The converters did not get round to it. @param original one of those that were made */
+export function notInTime({ format }: ConvertOptions, original: JobOutput | undefined): ComfyError {
+  return new ComfyError(
+    'conversion_failed',
+    `The pictures were made, but not converted to ${format} in time.${original === undefined ? '' : ` ${whereItIs(original)}`}`,
+  );
 }
 
 /**

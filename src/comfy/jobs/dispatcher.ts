@@ -3,6 +3,7 @@ import type { Backend, BackendPool } from '../backends/index.js';
 import { ComfyError } from '../comfy.error.js';
 import { toFailure } from './failure.js';
 import type { Job } from './job.js';
+import type { InputPreparer } from './input-preparer.js';
 import type { JobQueue } from './job-queue.port.js';
 import type { JobRunner } from './job-runner.js';
 import { type Candidate, choose } from './matching.js';
@@ -42,6 +43,7 @@ export class Dispatcher {
     private readonly queue: JobQueue,
     private readonly pool: BackendPool,
     private readonly runner: JobRunner,
+    private readonly preparer: Pick<InputPreparer, 'prepare'>,
     /** Milliseconds that jobs wait while no backend is there; a ComfyUI that restarts is back in a few seconds. */
     private readonly noBackendAfterMs: number,
   ) {}
@@ -102,6 +104,8 @@ export class Dispatcher {
     const backend = this.pool.find(name);
     const adopt = backend !== undefined && promptId !== undefined && outputsVia !== 'socket';
     if (job.state.status !== 'queued' && !adopt) job.apply({ type: 'requeued' });
+    // What runs on a backend has its files there; should it come back into the line, they are brought then.
+    if (!adopt) this.preparer.prepare(job);
     this.queue.add(job);
     if (adopt && this.queue.take(job)) {
       void this.work(job, backend, this.runner.adopt(job, backend, promptId));
@@ -113,6 +117,7 @@ export class Dispatcher {
     if (verdict === undefined) return this.handOut();
     const standing = this.standingOf(job);
     standing.avoided.set(backend.name, performance.now() + verdict.avoidMs);
+    this.preparer.prepare(job);
     this.queue.putBack(job);
   }
 

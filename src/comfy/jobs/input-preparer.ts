@@ -39,10 +39,13 @@ export class InputPreparer {
     private readonly images: Pick<Images, 'check'>,
   ) {}
 
-  /** To be called before the job is in line. One that names no files is ready at once; any other fails, or becomes ready. */
+  /**
+   * To be called before the job is in line. One that names no files, or has them, is ready at once; any other fails, or becomes
+   * ready.
+   */
   prepare(job: Job): void {
     const media = job.request?.media ?? [];
-    if (media.length === 0) return;
+    if (media.length === 0 || job.inputs !== undefined) return;
     job.hold();
     void this.work(job, media);
   }

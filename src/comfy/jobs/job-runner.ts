@@ -138,6 +138,7 @@ export class JobRunner {
       : request.workflow;
     const swapped = adopted ? undefined : this.choose(job, request, workflow);
     let rendered = false;
+    let safe = false;
     let overdue: NodeJS.Timeout | undefined;
     try {
       await lastValueFrom(
@@ -147,7 +148,7 @@ export class JobRunner {
             adopted,
             workflow,
             overSocket: swapped,
-            inputs: job.inputs,
+            inputs: job.inputs ?? [],
             urls: urlsOf(request),
             outputNode: request.outputNode,
             extraData: request.extraData,
@@ -172,15 +173,19 @@ export class JobRunner {
       const renderedAt = Date.now();
       job.apply({ type: 'rendered', at: renderedAt });
       overdue = setTimeout(() => aborting.abort(tooSlow()), this.options.keep.totalMs);
+      await keeper.originals();
+      clearTimeout(overdue);
+      job.signal.throwIfAborted();
+      safe = true;
+      backend.praise();
+      backend.learnStoring(job.shape, Date.now() - renderedAt);
+      overdue = setTimeout(() => void keeper.giveUpConverting(), this.options.keep.totalMs);
       const outputs = await keeper.finish();
       job.signal.throwIfAborted();
-      backend.praise();
-      const at = Date.now();
-      backend.learnStoring(job.shape, at - renderedAt);
-      job.apply({ type: 'succeeded', at, outputs });
+      job.apply({ type: 'succeeded', at: Date.now(), outputs });
     } catch (error) {
-      // What fails while it runs, the backend has seen itself.
-      if (rendered) backend.blame(error);
+      // What fails while it runs, the backend has seen itself; what fails afterwards is none of its business.
+      if (rendered && !safe) backend.blame(error);
       throw error;
     } finally {
       clearTimeout(overdue);

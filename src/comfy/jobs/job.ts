@@ -27,7 +27,7 @@ export class Job {
   private released = false;
   private knownShape: string | undefined;
   private held = false;
-  private brought: readonly InputFile[] = [];
+  private brought: readonly InputFile[] | undefined;
 
   /** @param id lower-case UUID @param state where it stands already, after a restart of ours */
   constructor(
@@ -67,8 +67,8 @@ export class Job {
     return !this.held;
   }
 
-  /** Files that it names, once it is ready. */
-  get inputs(): readonly InputFile[] {
+  /** Files that it names; undefined: nobody has brought them yet. */
+  get inputs(): readonly InputFile[] | undefined {
     return this.brought;
   }
 

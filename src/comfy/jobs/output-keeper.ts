@@ -3,12 +3,12 @@ import pLimit from 'p-limit';
 import type { Assets } from '../../assets/index.js';
 import { type Images, stripped } from '../../images/index.js';
 import { StateError } from '../../state/index.js';
-import { type FileToStore, type Storage, StorageError, type StoredFile } from '../../storage/index.js';
+import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
 import type { Backend } from '../backends/index.js';
 import { asBackendError, BackendError, type FileRef, type RunOutput } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
-import { convertOutput, expectImages } from './converter.js';
+import { convertOutput, expectImages, notInTime } from './converter.js';
 import type { JobOutput, JobRequest } from './job.types.js';
 import { inOrder } from './output-order.js';
 import { outputTypeOf } from './output-type.js';
@@ -53,7 +53,15 @@ export interface KeeperContext {
 
 /** An output that came, with its place among the others. Not the output itself: that may hold a picture. */
 type Taken = Pick<RunOutput, 'node' | 'displayNode' | 'form'> & {
+  /** As it was made, once that is stored. */
+  original?: Promise<PromiseSettledResult<JobOutput>>;
+  /** As it is wanted. */
   kept?: Promise<PromiseSettledResult<JobOutput>>;
+};
+
+/** What is known of a file beside its bytes. */
+type About = Pick<JobOutput, 'node' | 'place' | 'name'> & {
+  typeOf: (stored: StoredFile) => JobOutput['type'];
 };
 
 /** Where files that jobs made are on record. */
@@ -74,6 +82,9 @@ export class OutputKeeper {
   private readonly taken: Taken[] = [];
   /** Ids of all assets that were made, originals as well. */
   private readonly made: string[] = [];
+  /** What is wanted, in order, once that is known. */
+  private wanted: readonly Taken[] = [];
+  private readonly converting = new AbortController();
 
   constructor(private readonly context: KeeperContext) {}
 
@@ -95,24 +106,37 @@ export class OutputKeeper {
   }
 
   /**
-   * All that is wanted, in the order of the nodes in the workflow; of each node its files first and then its texts, as it listed
-   * them. Once the run is over.
-   * @throws ComfyError `no_output` · `backend_lost` · `conversion_failed`; StorageError
+   * Resolves when all that is wanted is safe, as it was made. Once the run is over.
+   * @throws ComfyError `no_output` · `backend_lost`; StorageError
    */
-  async finish(): Promise<JobOutput[]> {
+  async originals(): Promise<void> {
     const { request } = this.context;
     const chosen = this.chosen();
     for (const [output, taken] of this.announced) if (chosen.includes(output)) this.start(output, taken);
     this.letGo();
-    const wanted = inOrder(this.taken, Object.keys(request.workflow));
-    const results = await Promise.all(wanted.flatMap(({ kept }) => kept ?? []));
-    if (results.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
-    const outputs = results.map((result) => {
-      if (result.status === 'rejected') throw result.reason;
-      return result.value;
-    });
-    if (request.convert !== undefined) expectImages(outputs, request.convert);
+    this.wanted = inOrder(this.taken, Object.keys(request.workflow)).filter(({ kept }) => kept !== undefined);
+    if (this.wanted.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
+    await valuesOf(this.wanted.map(({ original }) => original));
+  }
+
+  /**
+   * After `originals`: all that is wanted, as it is wanted, in the order of the nodes in the workflow; of each node its files first
+   * and then its texts, as it listed them.
+   * @throws ComfyError `conversion_failed`; StorageError
+   */
+  async finish(): Promise<JobOutput[]> {
+    const { convert } = this.context.request;
+    const outputs = await valuesOf(this.wanted.map(({ kept }) => kept));
+    if (convert !== undefined) expectImages(outputs, convert);
     return outputs;
+  }
+
+  /** What is not converted yet will not be. */
+  async giveUpConverting(): Promise<void> {
+    const { convert } = this.context.request;
+    if (convert === undefined) return;
+    const [first] = await valuesOf(this.wanted.map(({ original }) => original));
+    this.converting.abort(notInTime(convert, first));
   }
 
   /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
@@ -130,12 +154,10 @@ export class OutputKeeper {
   private start(output: RunOutput, taken: Taken): void {
     this.announced.delete(output);
     const text = output.form === 'text' ? this.inline(output.text) : undefined;
-    // Settled, so that a failure waits for `finish` without counting as unhandled.
-    const settled = Promise.allSettled([this.limit(() => this.keep(output, text))]);
-    taken.kept = settled.then(([result]) => {
-      this.release(output);
-      return result;
-    });
+    // Converting holds up neither the files that are still on the backend, nor the memory of a picture.
+    const storing = this.limit(() => this.keep(output, text)).finally(() => this.release(output));
+    taken.original = settled(storing);
+    taken.kept = settled(storing.then((original) => this.deliver(original)));
   }
 
   private release(output: RunOutput): void {
@@ -161,42 +183,46 @@ export class OutputKeeper {
   }
 
   private async keep(output: RunOutput, text: string | undefined): Promise<JobOutput> {
-    const original = await this.store(output, nameOf(output), () => this.put(output));
-    const known = await this.convert(output, text === undefined ? original : { ...original, text });
-    this.context.kept(known);
-    return known;
+    const { displayNode: node, kind, form } = output;
+    const typeOf = (stored: StoredFile) => (form === 'text' ? 'text' : outputTypeOf(stored, kind));
+    const about = { node, place: placeOf(output), name: nameOf(output), typeOf };
+    const original = await this.store(about, () => this.put(output));
+    return text === undefined ? original : { ...original, text };
   }
 
   /** As the request wants it. */
-  private convert(output: RunOutput, original: JobOutput): JobOutput | Promise<JobOutput> {
-    const { request, images, storage, signal, stripMetadata } = this.context;
-    if (request.convert === undefined) return original;
-    const store = (file: FileToStore, name: string) => this.store(output, name, () => storage.put(file));
-    const options = {
-      ...request.convert,
-      stripMetadata: request.convert.stripMetadata ?? stripMetadata,
-    };
-    return convertOutput(original, options, { images, storage, signal, store });
+  private async deliver(original: JobOutput): Promise<JobOutput> {
+    const { request, images, storage, stripMetadata, kept } = this.context;
+    const output =
+      request.convert === undefined
+        ? original
+        : await convertOutput(
+            original,
+            { ...request.convert, stripMetadata: request.convert.stripMetadata ?? stripMetadata },
+            {
+              images,
+              storage,
+              signal: AbortSignal.any([this.context.signal, this.converting.signal]),
+              store: (file, name) =>
+                this.store({ ...original, name, typeOf: outputTypeOf }, () => storage.put(file)),
+            },
+          );
+    kept(output);
+    return output;
   }
 
   /** Stores a file, and puts it on record. */
-  private async store(output: RunOutput, name: string, put: () => Promise<StoredFile>): Promise<JobOutput> {
+  private async store(
+    { node, place, name, typeOf }: About,
+    put: () => Promise<StoredFile>,
+  ): Promise<JobOutput> {
     const { job, storage, assets } = this.context;
     const stored = await this.persist(put);
     try {
       const { url, expiresAt } = await storage.link(stored);
       const { id } = await this.record(() => assets.register(stored, { job, path: name }));
       this.made.push(id);
-      return {
-        ...stored,
-        id,
-        node: output.displayNode,
-        type: output.form === 'text' ? 'text' : outputTypeOf(stored, output.kind),
-        place: placeOf(output),
-        name,
-        url,
-        expiresAt,
-      };
+      return { ...stored, id, node, type: typeOf(stored), place, name, url, expiresAt };
     } catch (error) {
       // Nobody will ever name it.
       await storage.discard(stored.key);
@@ -286,6 +312,21 @@ export class OutputKeeper {
       throw error;
     }
   }
+}
+
+/** So that a failure waits for whoever asks, without counting as unhandled. */
+async function settled<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [result] = await Promise.allSettled([work]);
+  return result;
+}
+
+/** Once all have settled. @throws what the first of them throws, in their order */
+async function valuesOf<T>(all: readonly (Promise<PromiseSettledResult<T>> | undefined)[]): Promise<T[]> {
+  const results = await Promise.all(all.flatMap((each) => each ?? []));
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
 }
 
 function placeOf(output: RunOutput): OutputPlace {
