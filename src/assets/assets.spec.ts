@@ -79,7 +79,7 @@ describe('Assets', () => {
       code: 'hash_mismatch',
     });
     await expect(upload('x'.repeat(1_000_001))).rejects.toMatchObject({ code: 'payload_too_large' });
-    await expect(upload('')).rejects.toMatchObject({ reason: 'integrity' });
+    await expect(upload('')).rejects.toMatchObject({ reason: 'empty' });
     const broken = Readable.from(
       (async function* () {
         yield Buffer.from('half');

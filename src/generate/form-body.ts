@@ -10,16 +10,20 @@ export function bodyOfForm(
   fields: Readonly<Record<string, unknown>>,
   parts: readonly FormPart[],
 ): Record<string, unknown> {
-  const body: Record<string, unknown> = {};
-  const texts: Record<string, unknown> = { ...fields };
-  for (const part of parts) if ('text' in part) texts[part.fieldname] = part.text;
-  for (const [field, text] of Object.entries(texts)) {
-    if (typeof text !== 'string') {
-      throw fieldProblem({ field: field.slice(0, 64), message: 'may be given once' });
-    }
-    body[field] = TEXTS.has(field) ? text : valueOf(field, text);
+  const workflows = parts.flatMap((part) => ('text' in part ? [part.text] : []));
+  if (workflows.length > 0 && WORKFLOW_FIELD in fields) {
+    throw fieldProblem({ field: WORKFLOW_FIELD, message: 'may be given once' });
   }
-  return body;
+  const texts = [...Object.entries(fields), ...workflows.map((text) => [WORKFLOW_FIELD, text] as const)];
+  // Also `__proto__` is a field like any other, which there is not.
+  return Object.fromEntries(
+    texts.map(([field, text]) => {
+      if (typeof text !== 'string') {
+        throw fieldProblem({ field: field.slice(0, 64), message: 'may be given once' });
+      }
+      return [field, TEXTS.has(field) ? text : valueOf(field, text)];
+    }),
+  );
 }
 
 function valueOf(field: string, text: string): unknown {

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { StorageEngine } from 'multer';
 import { from } from 'rxjs';
-import { ProblemException } from '../problem/index.js';
+import { fieldProblem, ProblemException } from '../problem/index.js';
 import type { UploadEngine, UploadedFile } from '../upload/index.js';
 
 /** The field that holds the workflow. */
@@ -14,6 +14,8 @@ type Done = Parameters<StorageEngine['_handleFile']>[2];
 
 /** Streams files into storage, but for the workflow, which clients like curl send as a file. */
 export class FormEngine implements StorageEngine {
+  private readonly withWorkflow = new WeakSet<Request>();
+
   constructor(
     private readonly engine: UploadEngine,
     private readonly maxWorkflowBytes: number,
@@ -21,6 +23,10 @@ export class FormEngine implements StorageEngine {
 
   _handleFile(request: Request, file: Express.Multer.File, done: Done): void {
     if (file.fieldname !== WORKFLOW_FIELD) return this.engine._handleFile(request, file, done);
+    // Before it is read: there is room for one.
+    if (this.withWorkflow.has(request))
+      return done(fieldProblem({ field: WORKFLOW_FIELD, message: 'may be given once' }));
+    this.withWorkflow.add(request);
     from(this.readText(file.stream)).subscribe({
       next: (text) => done(undefined, { text } as Partial<Express.Multer.File>),
       error: (error: unknown) => done(error),

@@ -218,6 +218,7 @@ export class GenerateController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     const submission = await this.generateService.submit(body, caller, key, files);
+    letGo(request, body);
     const wanted = { index: body.output_index, as: wantedResponse(body.response_type, request) };
     return this.waitFor(
       submission,
@@ -258,6 +259,7 @@ export class GenerateController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     const submission = await this.generateService.submit(body, caller, key, files);
+    letGo(request, body);
     const wanted = { index: body.output_index, as: wantedFiles(request) };
     return this.waitFor(
       submission,
@@ -376,4 +378,10 @@ export class GenerateController {
       ...(format === 'zip' ? { disposition: `attachment; filename="${state.id}.zip"` } : {}),
     });
   }
+}
+
+/** The job has what it needs. Whoever waits for it may have sent megabytes, which would be held until the end. */
+function letGo(request: Request, body: Partial<GenerateFileDto>): void {
+  request.body = undefined;
+  delete body.workflow_data;
 }

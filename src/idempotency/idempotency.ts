@@ -132,10 +132,15 @@ function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefine
     ...(convert === undefined ? {} : { convert }),
     ...(files.length === 0
       ? {}
-      : { files: files.map(({ node, input, received: { hash } }) => ({ node, input, hash })) }),
+      : { files: files.map(({ node, input, received: { hash } }) => [node, input, hash]).sort(byPlace) }),
     ...(attachment === undefined ? {} : { attachment: attachment.decisive }),
   };
   return createHash('sha256')
     .update(stringify(decisive) ?? '')
     .digest('base64url');
+}
+
+/** In whatever order they came. */
+function byPlace(a: readonly string[], b: readonly string[]): number {
+  return a.join('\n') < b.join('\n') ? -1 : 1;
 }

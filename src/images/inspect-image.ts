@@ -37,7 +37,23 @@ async function layoutOf(path: string, format: ImageFormat, maxPixels: number): P
   }
   if (!isSame(metadata, format)) throw damaged(format);
   const { width, height, pages = 1 } = metadata;
+  if (format === 'tiff') await expectPages(path, pages, maxPixels);
   return { width, height, frames: walked?.frames ?? pages };
+}
+
+/** Pages of a TIFF may differ in size. @throws ImageError `too_many_pixels` · `damaged` */
+async function expectPages(path: string, pages: number, maxPixels: number): Promise<void> {
+  expectPixels({ width: 0, height: 0, frames: pages }, maxPixels);
+  let pixels = 0;
+  for (let page = 0; page < pages; page += 1) {
+    const { width, height } = await sharp(path, { limitInputPixels: false, page })
+      .metadata()
+      .catch((error: unknown) => {
+        throw damaged('tiff', error);
+      });
+    pixels += width * height;
+    if (pixels > maxPixels) throw tooManyPixels(`more than ${pixels - 1} pixels`, maxPixels);
+  }
 }
 
 function isSame({ format }: Metadata, expected: ImageFormat): boolean {
@@ -47,9 +63,12 @@ function isSame({ format }: Metadata, expected: ImageFormat): boolean {
 /** @throws ImageError `too_many_pixels` */
 function expectPixels({ width, height, frames }: Layout, maxPixels: number): void {
   if (width * height * frames <= maxPixels && frames <= MAX_FRAMES) return;
-  const size = `${width} × ${height} pixels${frames > 1 ? ` in ${frames} frames` : ''}`;
-  throw new ImageError(
+  throw tooManyPixels(`${width} × ${height} pixels${frames > 1 ? ` in ${frames} frames` : ''}`, maxPixels);
+}
+
+function tooManyPixels(size: string, maxPixels: number): ImageError {
+  return new ImageError(
     'too_many_pixels',
-    `The image has ${size}; this server takes ${maxPixels / 1_000_000} megapixels at most, all frames counted (IMAGE_MAX_MEGAPIXELS)${frames > MAX_FRAMES ? `, and ${MAX_FRAMES} frames` : ''}.`,
+    `The image has ${size}; this server takes ${maxPixels / 1_000_000} megapixels at most, all frames counted (IMAGE_MAX_MEGAPIXELS), and ${MAX_FRAMES} frames.`,
   );
 }

@@ -10,6 +10,7 @@ export type StorageErrorReason =
   | 'no_bucket'
   | 'not_found'
   | 'integrity'
+  | 'empty'
   | 'too_large'
   | 'full'
   | 'read_only'

@@ -17,6 +17,20 @@ export async function readForm(
     if (request.destroyed && !request.complete) {
       throw new ProblemException('cancelled', 'The caller hung up.');
     }
-    throw error;
+    throw limitProblem(error) ?? error;
   }
+}
+
+/** Nest keeps nothing of multer's errors but their words. */
+function limitProblem(error: unknown): ProblemException | undefined {
+  const message = error instanceof Error ? error.message : '';
+  if (/^Field value too long/.test(message)) {
+    return new ProblemException(
+      'payload_too_large',
+      `${message}. Send a long one as a file of the form, as curl does with workflow_data=@workflow.json.`,
+    );
+  }
+  return /^Too many/.test(message)
+    ? new ProblemException('invalid_request', `${message} in the form.`)
+    : undefined;
 }

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import type { StorageEngine } from 'multer';
-import { from } from 'rxjs';
-import { ProblemException } from '../problem/index.js';
+import { finalize, from } from 'rxjs';
+import { fieldProblem, ProblemException } from '../problem/index.js';
+import { StorageError } from '../storage/index.js';
 import { Assets, type ReceivedFile } from '../assets/index.js';
 
 /** What is left of a file in a form: the bytes are in storage. */
@@ -20,15 +21,19 @@ type Done = (error?: unknown, info?: Partial<Express.Multer.File> & { received?:
 export class UploadEngine implements StorageEngine {
   constructor(private readonly assets: Assets) {}
 
-  _handleFile(request: Request, { stream, originalname }: Express.Multer.File, done: Done): void {
+  _handleFile(request: Request, { fieldname, stream, originalname }: Express.Multer.File, done: Done): void {
     const leaving = new AbortController();
-    request.once('close', () => {
+    const leave = () => {
       if (!request.complete) leaving.abort(new ProblemException('cancelled', 'The caller hung up.'));
-    });
-    from(this.assets.receive(stream, originalname, leaving.signal)).subscribe({
-      next: (received) => done(undefined, { received, size: received.file.size }),
-      error: (error: unknown) => done(error),
-    });
+    };
+    request.once('close', leave);
+    from(this.assets.receive(stream, originalname, leaving.signal))
+      .pipe(finalize(() => request.off('close', leave)))
+      .subscribe({
+        next: (received) => done(undefined, { received, size: received.file.size }),
+        error: (error: unknown) =>
+          done(isEmpty(error) ? fieldProblem({ field: fieldname, message: 'is empty' }) : error),
+      });
   }
 
   /** Something else in the form was wrong. */
@@ -40,4 +45,8 @@ export class UploadEngine implements StorageEngine {
     if (file.received !== undefined) void this.assets.dismiss(file.received);
     done(null);
   }
+}
+
+function isEmpty(error: unknown): boolean {
+  return error instanceof StorageError && error.reason === 'empty';
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -148,6 +148,8 @@ describe('a file in place of a name', () => {
         /is not base64/,
       ],
       ['data:image/png', 'invalid_input', /no data: URL/],
+      ['data:image/png;base64,', 'invalid_input', /is empty/],
+      [files.serve('/empty.png', Buffer.alloc(0)), 'invalid_input', /./],
       [`${base64.replace(/=+$/, '').repeat(4)}*`, 'invalid_input', /is not base64/],
       [`${files.url}/missing.png`, 'input_unavailable', /404/],
       ['file:///etc/passwd', 'invalid_input', /./],
@@ -328,6 +330,92 @@ describe('many who name the same URL', () => {
   });
 });
 
+describe('nobody else is harmed', () => {
+  it('by a file that somebody else needed, and cancelled', async () => {
+    await start();
+    const bytes = await png(salt());
+    const served = { 'cache-control': 'no-store' };
+    const [mine, theirs] = [
+      files.serve('/mine.png', bytes, served),
+      files.serve('/theirs.png', bytes, served),
+    ];
+    // The image is looked at once for both; whose file it is goes away meanwhile.
+    const leaving = new AbortController();
+    const calls = [theirs, mine].map((url, index) =>
+      fleet.gateway
+        .post('/api/generate', { workflow_data: showing(url) }, index === 0 ? { signal: leaving.signal } : {})
+        .catch(() => undefined),
+    );
+    await expect.poll(() => files.count('/mine.png'), SOON).toBe(1);
+    leaving.abort();
+    const answers = await Promise.all(calls);
+    expect(answers[1]?.status).toBe(200);
+  });
+
+  it('by one who names servers that do not answer', async () => {
+    await start();
+    const leaving = new AbortController();
+    const slow = Array.from({ length: 20 }, (_, index) => {
+      const url = files.behave(`/hang-${index}`, () => undefined);
+      return fleet.gateway
+        .post(
+          '/api/generate',
+          { workflow_data: showing(url) },
+          { signal: leaving.signal, headers: { 'caller-id': 'slow' } },
+        )
+        .catch(() => undefined);
+    });
+    await expect.poll(() => files.requests.length, SOON).toBe(8);
+    const url = files.serve('/quick.png', await png(salt()));
+    const quick = await fleet.gateway.post(
+      '/api/generate',
+      { workflow_data: showing(url) },
+      { headers: { 'caller-id': 'quick' } },
+    );
+    expect(quick.status).toBe(200);
+    leaving.abort();
+    await Promise.all(slow);
+    await expect.poll(() => files.connections, SOON).toBeLessThanOrEqual(1);
+  });
+
+  it('by whoever cleans the temporary folder', async () => {
+    const before = await spools();
+    await start();
+    await fleet.generate(showing(files.serve('/a.png', await png(salt()))));
+    const [spool = ''] = (await spools()).filter((name) => !before.includes(name));
+    await rm(join(tmpdir(), spool), { recursive: true });
+    // The same URL again, and another one.
+    await fleet.generate(showing(`${files.url}/a.png`));
+    await fleet.generate(showing(files.serve('/b.png', await png(salt()))));
+    expect(files.count('/a.png')).toBe(2);
+  });
+
+  it('by a workflow with more URLs than any has', async () => {
+    await start();
+    const nodes = Array.from({ length: 65 }, (_, index) => [
+      String(index + 1_000),
+      { class_type: 'LoadImage', inputs: { image: `${files.url}/${index}.png` } },
+    ]);
+    const problem = await fleet.problem({ ...picture(), ...(Object.fromEntries(nodes) as object) });
+    expect(problem).toMatchObject({ status: 422, code: 'invalid_input' });
+    expect(problem.detail).toContain('64');
+    expect(files.requests).toEqual([]);
+  });
+
+  it('by texts that only look like something to think about', async () => {
+    await start();
+    const text = `a${' '.repeat(4_094)}!`;
+    const nodes = Array.from({ length: 300 }, (_, index) => [
+      String(index + 1_000),
+      { class_type: 'ProbeShowText', inputs: { text } },
+    ]);
+    const call = fleet.generate({ ...picture(), ...(Object.fromEntries(nodes) as object) });
+    const live = await fleet.gateway.fetch('/health/live');
+    expect(live.status).toBe(200);
+    await call;
+  });
+});
+
 describe('a workflow in a form', () => {
   const form = (workflow: unknown, parts: Record<string, string | Blob>) => {
     const body = new FormData();
@@ -384,6 +472,41 @@ describe('a workflow in a form', () => {
     expect(fleet.submissions).toBe(1);
   });
 
+  it('has its files in place of whatever their inputs hold', async () => {
+    await start();
+    const color = salt();
+    const other = files.serve('/other.png', await png(0));
+    const photo = new Blob([new Uint8Array(await png(color))]);
+    const response = await send('/api/generate', form(showing(other), { '10.image': photo }));
+    expect(await fleet.colorOf((await response.json()) as never)).toBe(color);
+    expect(files.requests).toEqual([]);
+  });
+
+  it('is one workflow, of any length as a file', async () => {
+    await start();
+    const workflow = new Blob([JSON.stringify(picture())]);
+    const twice = form(undefined, { workflow_data: workflow });
+    twice.append('workflow_data', workflow);
+    const both = form(picture(), { workflow_data: workflow });
+    for (const body of [twice, both]) {
+      const response = await send('/api/generate', body);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ errors: [{ field: 'workflow_data' }] });
+    }
+    const long = {
+      ...picture(),
+      '5': { class_type: 'ProbeShowText', inputs: { text: 'x'.repeat(1_100_000) } },
+    };
+    const asText = await send('/api/generate', form(long, {}));
+    expect(asText.status).toBe(413);
+    expect(((await asText.json()) as Problem).detail).toContain('workflow_data=@');
+    const asFile = form(undefined, {
+      workflow_data: new Blob([JSON.stringify(long)]),
+      output_node_id: '277',
+    });
+    expect((await send('/api/generate', asFile)).status).toBe(200);
+  });
+
   it('that is wrong is told by field, and its files go', async () => {
     await start();
     const photo = () => new Blob([Buffer.from('not an image, but large enough to be kept')]);
@@ -395,6 +518,8 @@ describe('a workflow in a form', () => {
       [form(showing(''), { '10.image': photo(), nonsense: '1' }), 'invalid_request', 'nonsense'],
       [form(undefined, { '10.image': photo() }), 'invalid_request', '10.image'],
       [form(undefined, { workflow_data: '{' }), 'invalid_request', 'workflow_data'],
+      [form(showing(''), { '10.image': new Blob([]) }), 'invalid_request', '10.image'],
+      [form(showing(''), { ['__proto__']: '{}' }), 'invalid_request', '__proto__'],
       [form({ nodes: [], links: [] }, {}), 'workflow_format_ui', ''],
     ];
     for (const [body, code, field] of bad) {

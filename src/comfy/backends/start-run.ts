@@ -13,7 +13,13 @@ import {
 } from 'rxjs';
 import { type ComfyClient, notFoundAgainError, type RunEvent, type RunRequest } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { SOCKET_OUTPUT_CLASS, type UrlInput, withFileNames, type Workflow } from '../workflow/index.js';
+import {
+  assetReferences,
+  SOCKET_OUTPUT_CLASS,
+  type UrlInput,
+  withFileNames,
+  type Workflow,
+} from '../workflow/index.js';
 import type { InputFile, InputFolder } from './input-folder.js';
 
 /** A run as the engine asks for it. */
@@ -66,7 +72,7 @@ function start(client: ComfyClient, folder: InputFolder, request: BackendRun): O
   const run = () => runWith(client, folder, request, inputs);
   return run().pipe(
     catchError((error: unknown) => {
-      if (!(error instanceof ComfyError) || error.code !== 'invalid_workflow') throw error;
+      if (!(error instanceof ComfyError) || !namesOurFile(error, request)) throw error;
       // Somebody may have emptied the folder since: nothing else tells that from a mistake of the caller's.
       return from(folder.doubt(inputs)).pipe(switchMap(run));
     }),
@@ -94,5 +100,13 @@ function runWith(
     switchMap((names) =>
       client.run({ ...request, workflow: withFileNames(request.workflow, names, request.urls) }),
     ),
+  );
+}
+
+/** Does ComfyUI refuse the workflow because of an input whose file we have brought? */
+function namesOurFile({ code, nodeErrors = {} }: ComfyError, { workflow, urls = [] }: BackendRun): boolean {
+  if (code !== 'invalid_workflow') return false;
+  return [...urls, ...assetReferences(workflow)].some(({ node, input }) =>
+    nodeErrors[node]?.errors.some((error) => error.input === undefined || error.input === input),
   );
 }

@@ -45,7 +45,10 @@ const release = (...leases: Lease[]) => leases.forEach((lease) => lease.release(
 describe('FetchedFiles', () => {
   it('fetches once for all who ask while it is on its way, or after that', async () => {
     open();
-    const both = [files.lease('http://x/a.png', signal), files.lease('http://x/a.png', signal)];
+    const both = [
+      files.lease('http://x/a.png', 'caller', signal),
+      files.lease('http://x/a.png', 'caller', signal),
+    ];
     await asked(1);
     web.answer(0);
     const leases = await Promise.all(both);
@@ -54,7 +57,7 @@ describe('FetchedFiles', () => {
     expect(file.hash).toMatch(/^blake3:[0-9a-f]{64}$/);
     expect(readFileSync(file.path).equals(PNG)).toBe(true);
     release(...leases);
-    const later = await files.lease('http://x/a.png', signal);
+    const later = await files.lease('http://x/a.png', 'caller', signal);
     expect(later.file).toBe(file);
     expect(web.asked).toHaveLength(1);
   });
@@ -62,8 +65,8 @@ describe('FetchedFiles', () => {
   it('goes on for the others where one leaves, and stops where all have left', async () => {
     open();
     const [leaving, leavingToo] = [new AbortController(), new AbortController()];
-    const first = files.lease('http://x/a', leaving.signal);
-    const second = files.lease('http://x/a', leavingToo.signal);
+    const first = files.lease('http://x/a', 'caller', leaving.signal);
+    const second = files.lease('http://x/a', 'caller', leavingToo.signal);
     await asked(1);
     leaving.abort(new Error('first'));
     await expect(first).rejects.toThrow('first');
@@ -71,7 +74,7 @@ describe('FetchedFiles', () => {
     leavingToo.abort(new Error('second'));
     await expect(second).rejects.toThrow('second');
     await vi.waitFor(() => expect(web.asked[0]?.options.signal?.aborted).toBe(true));
-    const again = files.lease('http://x/a', signal);
+    const again = files.lease('http://x/a', 'caller', signal);
     await asked(2);
     web.answer(1);
     await again;
@@ -84,11 +87,11 @@ describe('FetchedFiles', () => {
     ['nothing', {}, false],
   ])('after %s: asked again %#', async (_, headers, again) => {
     open();
-    const lease = files.lease('http://x/a', signal);
+    const lease = files.lease('http://x/a', 'caller', signal);
     await asked(1);
     web.answer(0, PNG, headers);
     const { file } = await lease;
-    void files.lease('http://x/a', signal).catch(() => undefined);
+    void files.lease('http://x/a', 'caller', signal).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(web.asked).toHaveLength(again ? 2 : 1);
     // Whoever needs the old one still has it.
@@ -97,14 +100,14 @@ describe('FetchedFiles', () => {
 
   it('removes a file when its time is over and nobody needs it any more, and all at the end', async () => {
     open();
-    const taking = files.lease('http://x/a', signal);
+    const taking = files.lease('http://x/a', 'caller', signal);
     await asked(1);
     web.answer(0, PNG, { 'cache-control': 'no-store' });
     const lease = await taking;
     lease.release();
     lease.release();
     await vi.waitFor(() => expect(existsSync(lease.file.path)).toBe(false));
-    const other = files.lease('http://x/b', signal);
+    const other = files.lease('http://x/b', 'caller', signal);
     await asked(2);
     web.answer(1);
     const { file } = await other;
@@ -115,14 +118,14 @@ describe('FetchedFiles', () => {
   it('tries again what may pass, three times in all, and nothing else', async () => {
     open();
     vi.useFakeTimers({ toFake: ['setTimeout'] });
-    const lease = files.lease('http://x/a', signal);
+    const lease = files.lease('http://x/a', 'caller', signal);
     for (let tries = 1; tries <= 3; tries += 1) {
       await vi.waitFor(() => expect(web.asked).toHaveLength(tries));
       web.asked[tries - 1]?.fail(new OutboundError('status', 'no', 503));
       if (tries < 3) await vi.advanceTimersByTimeAsync(5_000);
     }
     await expect(lease).rejects.toMatchObject({ code: 'status', status: 503 });
-    const other = files.lease('http://x/b', signal);
+    const other = files.lease('http://x/b', 'caller', signal);
     await vi.waitFor(() => expect(web.asked).toHaveLength(4));
     web.asked[3]?.fail(new OutboundError('status', 'no', 404));
     await expect(other).rejects.toMatchObject({ status: 404 });
@@ -130,7 +133,7 @@ describe('FetchedFiles', () => {
 
   it('leaves nothing of a file that breaks off', async () => {
     open();
-    const lease = files.lease('http://x/a', signal);
+    const lease = files.lease('http://x/a', 'caller', signal);
     await asked(1);
     async function* broken(): AsyncGenerator<Buffer> {
       yield PNG;

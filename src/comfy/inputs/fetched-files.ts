@@ -1,14 +1,8 @@
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import CachePolicy from 'http-cache-semantics';
-import pLimit from 'p-limit';
-import { HashingStream } from '../../assets/index.js';
 import { type Fetched, type Outbound, OutboundError } from '../../outbound/index.js';
-import { type MediaType, sniffMediaType, SNIFFED_BYTES, StorageError } from '../../storage/index.js';
+import { FairLimit } from './fair-limit.js';
+import { type FetchedFile, Spool } from './spool.js';
 
 export interface FetchLimits {
   /** Bytes of the largest file that is fetched. */
@@ -19,25 +13,15 @@ export interface FetchLimits {
 
 export const FETCH_LIMITS: FetchLimits = { maxBytes: 1024 ** 3, timeoutMs: 120_000 };
 
-/** A file that was fetched, on this machine's disk for a while. */
-export interface FetchedFile {
-  path: string;
-  /** Bytes. */
-  size: number;
-  /** `blake3:<hex>`. */
-  hash: string;
-  /** What its bytes are. */
-  type: MediaType;
-}
-
 /** A file that stays as long as somebody needs it. */
 export interface Lease {
   file: FetchedFile;
   release: () => void;
 }
 
-/** Files fetched at the same time. */
-const FETCHES_AT_ONCE = 32;
+/** Files fetched at the same time, and of one caller. */
+const FETCHES_AT_ONCE = 64;
+const FETCHES_EACH = 8;
 
 /** Tries at one file, and milliseconds before the second; it doubles. */
 const TRIES = 3;
@@ -60,6 +44,8 @@ interface Entry {
   stopping: AbortController;
   /** Those who need it. */
   users: number;
+  /** Nobody else gets it: another one has its place, or it came to nothing. */
+  stale: boolean;
   /** There once it is here: until when it may be given to others, in ms since the epoch. */
   here?: { file: FetchedFile; until: number };
 }
@@ -69,64 +55,75 @@ interface Entry {
  * a moment after that, as long as its server says that it may be reused (RFC 9111), or a minute where that says nothing.
  */
 export class FetchedFiles {
-  private readonly entries = new Map<string, Entry>();
-  /** Those whose place in `entries` another one has taken. */
-  private readonly replaced = new Set<Entry>();
-  private readonly limit = pLimit(FETCHES_AT_ONCE);
-  private folder: Promise<string> | undefined;
+  /** Those that others may get, by URL; the oldest first. */
+  private readonly shared = new Map<string, Entry>();
+  /** These, and those that somebody still needs. */
+  private readonly all = new Set<Entry>();
+  private readonly limit = new FairLimit(FETCHES_AT_ONCE, FETCHES_EACH);
+  private readonly spool = new Spool();
+  private idleBytes = 0;
   private sweeping: NodeJS.Timeout | undefined;
-  private count = 0;
 
   constructor(
     private readonly outbound: Pick<Outbound, 'get'>,
     private readonly limits: FetchLimits,
   ) {}
 
-  /** @throws OutboundError; StorageError where the disk does not take it; the signal's reason */
-  async lease(url: string, signal: AbortSignal): Promise<Lease> {
+  /**
+   * @param caller whose turn it takes
+   * @throws OutboundError; StorageError where the disk does not take it; the signal's reason
+   */
+  async lease(url: string, caller: string, signal: AbortSignal): Promise<Lease> {
     signal.throwIfAborted();
-    const entry = this.entryOf(url);
-    entry.users += 1;
+    const entry = this.take(url, caller);
     const release = once(() => this.release(entry));
+    const abort = abortOf(signal);
     try {
-      return { file: await Promise.race([entry.file, abortOf(signal)]), release };
+      return { file: await Promise.race([entry.file, abort.promise]), release };
     } catch (error) {
       release();
       throw error;
+    } finally {
+      abort.end();
     }
   }
 
   /** Stops what is under way and removes all files. */
   async close(): Promise<void> {
     clearInterval(this.sweeping);
-    const entries = [...this.entries.values(), ...this.replaced];
-    for (const { stopping } of entries) stopping.abort(new Error('The server is shutting down'));
-    await Promise.allSettled(entries.map(({ file }) => file));
-    const folder = await this.folder?.catch(() => undefined);
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    const files = [...this.all].map(({ stopping, file }) => {
+      stopping.abort(new Error('The server is shutting down'));
+      return file;
+    });
+    await Promise.allSettled(files);
+    await this.spool.close();
   }
 
-  private entryOf(url: string): Entry {
-    const known = this.entries.get(url);
-    if (known !== undefined && (known.here === undefined || known.here.until > Date.now())) return known;
-    if (known !== undefined) {
-      this.replaced.add(known);
-      if (known.users === 0) this.remove(known);
-    }
-    const entry = this.begin(url);
-    this.entries.set(url, entry);
+  private take(url: string, caller: string): Entry {
+    const known = this.shared.get(url);
+    const good = known !== undefined && (known.here === undefined || this.isGood(known.here));
+    if (known !== undefined && !good) this.retire(known);
+    const entry = good ? known : this.begin(url, caller);
+    if (entry.users === 0) this.idleBytes -= entry.here?.file.size ?? 0;
+    entry.users += 1;
     return entry;
   }
 
-  private begin(url: string): Entry {
+  private isGood({ file, until }: NonNullable<Entry['here']>): boolean {
+    return until > Date.now() && this.spool.has(file);
+  }
+
+  private begin(url: string, caller: string): Entry {
     const stopping = new AbortController();
-    const file = this.limit(async () => {
+    const file = this.limit.run(caller, async () => {
       const { file, reuseMs } = await this.fetch(url, stopping.signal);
       entry.here = { file, until: Date.now() + reuseMs };
       return file;
     });
-    const entry: Entry = { url, file, stopping, users: 0 };
-    file.catch(() => this.forget(entry));
+    const entry: Entry = { url, file, stopping, users: 0, stale: false };
+    file.catch(() => this.retire(entry));
+    this.shared.set(url, entry);
+    this.all.add(entry);
     this.sweeping ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
     return entry;
   }
@@ -134,34 +131,32 @@ export class FetchedFiles {
   private release(entry: Entry): void {
     entry.users -= 1;
     if (entry.users > 0) return;
-    if (entry.here === undefined) {
-      this.forget(entry);
+    const { here } = entry;
+    this.idleBytes += here?.file.size ?? 0;
+    if (here === undefined) {
+      this.retire(entry);
       entry.stopping.abort(new Error('Nobody needs it any more'));
-    } else if (this.replaced.has(entry) || entry.here.until <= Date.now()) this.remove(entry);
-    else this.sweep();
+    } else if (entry.stale || here.until <= Date.now()) this.retire(entry);
+    else if (this.idleBytes > MAX_IDLE_BYTES) this.sweep();
   }
 
-  /** Removes what nobody needs, where its time is over or where it is too much. */
+  /** Removes what nobody needs, where its time is over or where it is too much: the oldest first. */
   private sweep(): void {
     const now = Date.now();
-    const idle = [...this.entries.values()].filter(({ users, here }) => users === 0 && here !== undefined);
-    let bytes = 0;
-    // The newest first: the oldest go where it is too much.
-    for (const entry of idle.toReversed()) {
-      bytes += entry.here?.file.size ?? 0;
-      if (bytes > MAX_IDLE_BYTES || (entry.here?.until ?? 0) <= now) this.remove(entry);
+    for (const entry of this.shared.values()) {
+      const { users, here } = entry;
+      if (users > 0 || here === undefined) continue;
+      if (here.until <= now || this.idleBytes > MAX_IDLE_BYTES) this.retire(entry);
     }
   }
 
-  private remove(entry: Entry): void {
-    this.forget(entry);
-    // What stays behind goes with the folder.
-    if (entry.here !== undefined) void unlink(entry.here.file.path).catch(() => undefined);
-  }
-
-  private forget(entry: Entry): void {
-    this.replaced.delete(entry);
-    if (this.entries.get(entry.url) === entry) this.entries.delete(entry.url);
+  /** Nobody else gets it, and it goes once nobody needs it. */
+  private retire(entry: Entry): void {
+    entry.stale = true;
+    if (this.shared.get(entry.url) === entry) this.shared.delete(entry.url);
+    if (entry.users > 0 || !this.all.delete(entry) || entry.here === undefined) return;
+    this.idleBytes -= entry.here.file.size;
+    void this.spool.remove(entry.here.file);
   }
 
   private async fetch(url: string, signal: AbortSignal) {
@@ -182,58 +177,9 @@ export class FetchedFiles {
   private async fetchOnce(url: string, timeoutMs: number, signal: AbortSignal) {
     const { maxBytes } = this.limits;
     const fetched = await this.outbound.get(url, { maxBytes, timeoutMs, signal });
-    const path = join(await this.place(fetched), String((this.count += 1)));
-    try {
-      const hashing = await HashingStream.create(maxBytes);
-      const head = new Head();
-      await pipeline(
-        fetched.body,
-        async function* (source: AsyncIterable<Buffer>) {
-          for await (const chunk of source) {
-            head.take(chunk);
-            yield chunk;
-          }
-        },
-        hashing,
-        createWriteStream(path, { mode: 0o600 }),
-        { signal },
-      );
-      const type = await sniffMediaType(head.bytes, nameIn(url));
-      const file: FetchedFile = { path, size: hashing.bytes, hash: hashing.digest(), type };
-      return { file, reuseMs: reuseMsOf(url, fetched) };
-    } catch (error) {
-      await unlink(path).catch(() => undefined);
-      signal.throwIfAborted();
-      throw asDiskError(error);
-    }
-  }
-
-  /** For this user only; a system that cleans its temporary folders finds what a kill leaves behind. */
-  private async place({ body }: Fetched): Promise<string> {
-    try {
-      return await (this.folder ??= mkdtemp(join(tmpdir(), 'comfy-sync-inputs-')));
-    } catch (error) {
-      body.destroy();
-      this.folder = undefined;
-      throw asDiskError(error);
-    }
-  }
-}
-
-/** The first bytes of a file, by which its type is told. */
-class Head {
-  private readonly chunks: Buffer[] = [];
-  private length = 0;
-
-  take(chunk: Buffer): void {
-    if (this.length >= SNIFFED_BYTES) return;
-    // A copy: the chunk is part of something larger.
-    this.chunks.push(Buffer.from(chunk.subarray(0, SNIFFED_BYTES - this.length)));
-    this.length += chunk.length;
-  }
-
-  get bytes(): Buffer {
-    return Buffer.concat(this.chunks);
+    const about = { size: fetched.size, name: nameIn(url), maxBytes };
+    const file = await this.spool.write(fetched.body, about, signal);
+    return { file, reuseMs: reuseMsOf(url, fetched) };
   }
 }
 
@@ -249,18 +195,14 @@ function nameIn(url: string): string {
   return new URL(url).pathname.split('/').at(-1) ?? '';
 }
 
-function asDiskError(error: unknown): unknown {
-  const { code } = (error ?? {}) as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new StorageError('storage_full', 'full', 'The disk for files that are fetched is full.');
-  }
-  return error;
-}
-
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+/** Rejects when the signal is aborted, until it is ended. */
+function abortOf(signal: AbortSignal): { promise: Promise<never>; end: () => void } {
+  let stop: () => void = () => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
   });
+  return { promise, end: () => signal.removeEventListener('abort', stop) };
 }
 
 function once(work: () => void): () => void {

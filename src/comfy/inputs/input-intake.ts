@@ -14,6 +14,9 @@ import { decodeInline } from './inline-data.js';
 import { type EmbeddedInput, MediaFinder } from './media-finder.js';
 import { typeMismatch } from './media-type.js';
 
+/** Inputs of one workflow that name a file by its URL. */
+const MAX_URLS = 64;
+
 /** A file that came beside a workflow, for one of its inputs. */
 export interface FormFile extends NodeInput {
   received: ReceivedFile;
@@ -56,20 +59,25 @@ export class InputIntake {
         made.push(id);
         changed = withInput(changed, at, referenceTo(id));
       };
-      for (const { value, form, node, input, kind } of await this.finder.embedded(workflow)) {
-        const at = { node, input };
+      // Before the values: a file stands for whatever its input holds.
+      const kindOfFile = await this.finder.kinds(files.map((file) => aboutInput(workflow, file)));
+      for (const file of files) {
+        const { classType, input } = aboutInput(workflow, file);
+        waiting.delete(file);
+        await keep(file.received, placeOf(file), kindOfFile(classType, input));
+      }
+      const embedded = await this.finder.embedded(changed);
+      expectFew(embedded.filter(({ form }) => form === 'url'));
+      for (const { value, form, kind, ...at } of embedded) {
         if (form === 'url') media.push({ ...at, kind, url: this.checked(value, at) });
         else await keep(await this.receive(value, at), at, kind);
       }
-      for (const file of files) {
-        const { node, input, received } = file;
-        const kind = await this.kindOf(changed, file);
-        waiting.delete(file);
-        await keep(received, { node, input }, kind);
-      }
-      for (const { id: asset, node, input } of assetReferences(changed)) {
-        const kind = await this.kindOf(changed, { node, input });
-        if (asset !== undefined) media.push({ node, input, kind, asset });
+      const references = assetReferences(changed);
+      const kindOf = await this.finder.kinds(references.map((reference) => aboutInput(changed, reference)));
+      for (const reference of references) {
+        const { classType, input } = aboutInput(changed, reference);
+        const { id: asset } = reference;
+        if (asset !== undefined) media.push({ ...placeOf(reference), kind: kindOf(classType, input), asset });
       }
       return { workflow: changed, media, dismiss };
     } catch (error) {
@@ -92,13 +100,6 @@ export class InputIntake {
     }
   }
 
-  /** @throws ComfyError `invalid_input` where there is no such node */
-  private async kindOf(workflow: Workflow, { node, input }: NodeInput): Promise<MediaKind | undefined> {
-    const found = Object.hasOwn(workflow, node) ? workflow[node] : undefined;
-    if (found === undefined) throw invalidInput({ node, input }, 'is of no node of the workflow');
-    return this.finder.kindOf(found.class_type, input);
-  }
-
   private async receive(value: EmbeddedInput['value'], at: NodeInput): Promise<ReceivedFile> {
     try {
       return await this.assets.receive(decodeInline(value), '');
@@ -117,4 +118,25 @@ export class InputIntake {
     const { asset } = await this.assets.adopt(received, { path: null });
     return asset.id;
   }
+}
+
+function placeOf({ node, input }: NodeInput): NodeInput {
+  return { node, input };
+}
+
+/** @throws ComfyError `invalid_input` where there is no such node */
+function aboutInput(workflow: Workflow, { node, input }: NodeInput): { classType: string; input: string } {
+  const found = Object.hasOwn(workflow, node) ? workflow[node] : undefined;
+  if (found === undefined) throw invalidInput({ node, input }, 'is of no node of the workflow');
+  return { classType: found.class_type, input };
+}
+
+/** Each of them is fetched, and lies on a disk until the job has ended. @throws ComfyError `invalid_input` */
+function expectFew(urls: readonly NodeInput[]): void {
+  const one = urls[MAX_URLS];
+  if (one === undefined) return;
+  throw invalidInput(
+    placeOf(one),
+    `is one of ${urls.length} inputs with a URL; a workflow may have ${MAX_URLS}`,
+  );
 }

@@ -20,7 +20,13 @@ const MAX_LOOKS = 10_000;
 /** Images that wait for a turn, or have one; all others wait here, where nobody is turned away. */
 const LOOKS_AT_ONCE = 4;
 
-/** What stays wrong with an image. */
+/** What is wrong with an image, and not with us; and what of that stays so. */
+const WRONG: ReadonlySet<ImageErrorCode> = new Set([
+  'too_many_pixels',
+  'damaged',
+  'not_supported',
+  'too_slow',
+]);
 const LASTING: ReadonlySet<ImageErrorCode> = new Set(['too_many_pixels', 'damaged', 'not_supported']);
 
 /** Milliseconds that it may take to read an image, with the wait for a turn. */
@@ -72,9 +78,11 @@ export class InputPreparer {
   }
 
   private async bringUrl(job: Job, url: string, at: MediaInput): Promise<InputFile> {
-    const { file, release } = await this.fetched.lease(url, job.signal).catch((error: unknown) => {
-      throw asInputError(error, placeOf(at));
-    });
+    const { file, release } = await this.fetched
+      .lease(url, job.caller, job.signal)
+      .catch((error: unknown) => {
+        throw asInputError(error, placeOf(at));
+      });
     if (isFinal(job.state) || job.letGo) release();
     else job.ended$.subscribe(release);
     job.signal.throwIfAborted();
@@ -105,7 +113,7 @@ export class InputPreparer {
     return this.assets.open(asset).catch((error: unknown) => asAssetError(error, at));
   }
 
-  /** @throws ComfyError `invalid_input` */
+  /** @throws ComfyError `invalid_input` · `input_unavailable` */
   private async check(
     at: NodeInput & { kind: MediaKind | undefined },
     contentType: string,
@@ -116,11 +124,18 @@ export class InputPreparer {
     const mismatch = typeMismatch(at.kind, contentType);
     if (mismatch !== undefined) throw invalidInput(placeOf(at), mismatch);
     if (!contentType.startsWith('image/')) return;
-    await this.look(content, source).catch((error: unknown) => {
-      if (!(error instanceof ImageError)) throw error;
-      throw new ComfyError('invalid_input', error.message, { at: placeOf(at), cause: error });
-    });
-    signal.throwIfAborted();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.look(content, source);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ImageError && WRONG.has(error.code)) {
+          throw new ComfyError('invalid_input', error.message, { at: placeOf(at), cause: error });
+        }
+        // It may have been somebody else's file, who is gone; now it is ours that is looked at.
+        if (tries > 1) throw notLookedAt(at, error);
+      }
+    }
   }
 
   /** Once for each content, whoever asks and then loses interest. @throws ImageError */
@@ -142,6 +157,13 @@ export class InputPreparer {
 
 function placeOf({ node, input }: NodeInput): NodeInput {
   return { node, input };
+}
+
+function notLookedAt(at: NodeInput, cause: unknown): ComfyError {
+  return new ComfyError('input_unavailable', 'The file could not be looked into at the moment. Try again.', {
+    at: placeOf(at),
+    cause,
+  });
 }
 
 function assetGone(at: NodeInput, cause?: unknown): ComfyError {

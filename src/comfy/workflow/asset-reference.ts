@@ -1,5 +1,5 @@
 import type { UrlInput } from './media.js';
-import { withInput, type Workflow } from './workflow.js';
+import type { Workflow, WorkflowNode } from './workflow.js';
 
 /** Where a workflow names an asset in place of a file's name: `{"__type": "core/ASSET", "info": {"id": …}}` (Comfy API v2). */
 export interface AssetReference {
@@ -47,13 +47,16 @@ export function withFileNames(
   urls: readonly UrlInput[] = [],
 ): Workflow {
   if (names.size === 0) return workflow;
-  const placed: Workflow = Object.fromEntries(
+  const byNode = new Map<string, UrlInput[]>();
+  for (const url of urls) byNode.set(url.node, [...(byNode.get(url.node) ?? []), url]);
+  return Object.fromEntries(
     Object.entries(workflow).map(([id, node]) => {
-      const inputs = replaceIn(node.inputs, (asset) => names.get(asset));
-      return [id, inputs === node.inputs ? node : { ...node, inputs: inputs as Record<string, unknown> }];
+      const named = replaceIn(node.inputs, (asset) => names.get(asset)) as WorkflowNode['inputs'];
+      const fetched = (byNode.get(id) ?? []).map(({ input, url }) => [input, names.get(url) ?? url] as const);
+      const inputs = fetched.length === 0 ? named : { ...named, ...Object.fromEntries(fetched) };
+      return [id, inputs === node.inputs ? node : { ...node, inputs: inputs ?? {} }];
     }),
   );
-  return urls.reduce((changed, { url, ...at }) => withInput(changed, at, names.get(url) ?? url), placed);
 }
 
 /** Replaces references, where `nameOf` knows better; what holds none is passed on as it is. Bodies nest 64 levels at most. */

@@ -60,7 +60,8 @@ export function embeddedForm(value: unknown): EmbeddedForm | undefined {
   const head = value.slice(0, LOOKED_AT).trimStart();
   if (/^data:/i.test(head)) return 'data';
   if (SCHEME.test(head)) return 'url';
-  const base64 = value.length >= MIN_BASE64 && /^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(head);
+  if (value.length < MIN_BASE64) return undefined;
+  const base64 = /^[A-Za-z0-9+/]+={0,2}$/.test(head.replace(/\s+/g, ''));
   return base64 && !DIGEST.test(value) ? 'base64' : undefined;
 }
 

@@ -153,7 +153,7 @@ export class LocalStorage extends Storage {
       hash.update(bytes);
       await writing;
     }
-    if (type === undefined) throw new StorageError('storage_error', 'integrity', 'The file is empty.');
+    if (type === undefined) throw new StorageError('storage_error', 'empty', 'The file is empty.');
     if (announced !== undefined && size !== announced) throw wrongSize(announced, size);
     return { type: await type, size, md5: hash.digest('hex') };
   }

@@ -35,6 +35,7 @@ const MESSAGES: Readonly<Record<StorageErrorReason, string>> = {
   no_bucket: 'OSS knows no such bucket: check OSS_BUCKET_NAME and OSS_ENDPOINT.',
   not_found: 'There is no such file.',
   integrity: 'OSS did not confirm that it stored the very bytes that were sent.',
+  empty: 'The file is empty.',
   too_large: 'The file is larger than OSS takes.',
   full: 'OSS has no room for the file.',
   read_only: 'OSS does not take files now.',
