@@ -24,13 +24,13 @@ export async function readForm(
 /** Nest keeps nothing of multer's errors but their words. */
 function limitProblem(error: unknown): ProblemException | undefined {
   const message = error instanceof Error ? error.message : '';
-  if (/^Field value too long/.test(message)) {
+  if (message.startsWith('Field value too long')) {
     return new ProblemException(
       'payload_too_large',
       `${message}. Send a long one as a file of the form, as curl does with workflow_data=@workflow.json.`,
     );
   }
-  return /^Too many/.test(message)
+  return message.startsWith('Too many')
     ? new ProblemException('invalid_request', `${message} in the form.`)
     : undefined;
 }
