@@ -10,6 +10,7 @@ import { AnyFilesInterceptor } from '@nestjs/platform-express';
 import type { Request } from 'express';
 import { finalize, from, type Observable, switchMap, throwError } from 'rxjs';
 import { Assets } from '../assets/index.js';
+import { ProblemException } from '../problem/index.js';
 import { readForm, UploadEngine } from '../upload/index.js';
 import { FormFiles, type FormRequest } from './form-files.js';
 import { FormEngine, type FormPart } from './form.engine.js';
@@ -57,6 +58,10 @@ export class WorkflowFormInterceptor implements NestInterceptor {
     const parts = (request.files ?? []) as unknown as FormPart[];
     const files = new FormFiles(parts, this.assets);
     try {
+      // multer reads no form whose parts nobody can tell apart.
+      if (request.body === undefined) {
+        throw new ProblemException('invalid_request', 'The Content-Type of the form names no boundary.');
+      }
       request.body = bodyOfForm(request.body as Record<string, unknown>, parts);
       files.assign(request.body);
       request.formFiles = files;

@@ -21,7 +21,7 @@ export async function readForm(
   }
 }
 
-/** Nest keeps nothing of multer's errors but their words. */
+/** Nest keeps nothing of what multer and busboy say but their words. */
 function limitProblem(error: unknown): ProblemException | undefined {
   const message = error instanceof Error ? error.message : '';
   if (message.startsWith('Field value too long')) {
@@ -29,6 +29,9 @@ function limitProblem(error: unknown): ProblemException | undefined {
       'payload_too_large',
       `${message}. Send a long one as a file of the form, as curl does with workflow_data=@workflow.json.`,
     );
+  }
+  if (message === 'Malformed content type') {
+    return new ProblemException('invalid_request', 'The Content-Type of the form names no boundary.');
   }
   return message.startsWith('Too many')
     ? new ProblemException('invalid_request', `${message} in the form.`)
