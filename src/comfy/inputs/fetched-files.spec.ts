@@ -32,14 +32,13 @@ let web: Web;
 let files: FetchedFiles;
 function open(): void {
   web = new Web();
-  files = new FetchedFiles(web, { maxBytes: 1_000, timeoutMs: 60_000 });
+  files = new FetchedFiles(web, { maxBytes: 1_000, timeoutMs: 60_000, pauseMs: 1 });
 }
 afterEach(async () => {
-  vi.useRealTimers();
   await files.close();
 });
 
-const asked = (count: number) => vi.waitFor(() => expect(web.asked).toHaveLength(count));
+const asked = (count: number) => vi.waitFor(() => expect(web.asked).toHaveLength(count), { timeout: 10_000 });
 const release = (...leases: Lease[]) => leases.forEach((lease) => lease.release());
 
 describe('FetchedFiles', () => {
@@ -73,7 +72,7 @@ describe('FetchedFiles', () => {
     expect(web.asked[0]?.options.signal?.aborted).toBe(false);
     leavingToo.abort(new Error('second'));
     await expect(second).rejects.toThrow('second');
-    await vi.waitFor(() => expect(web.asked[0]?.options.signal?.aborted).toBe(true));
+    await vi.waitFor(() => expect(web.asked[0]?.options.signal?.aborted).toBe(true), { timeout: 10_000 });
     const again = files.lease('http://x/a', 'caller', signal);
     await asked(2);
     web.answer(1);
@@ -106,7 +105,7 @@ describe('FetchedFiles', () => {
     const lease = await taking;
     lease.release();
     lease.release();
-    await vi.waitFor(() => expect(existsSync(lease.file.path)).toBe(false));
+    await vi.waitFor(() => expect(existsSync(lease.file.path)).toBe(false), { timeout: 10_000 });
     const other = files.lease('http://x/b', 'caller', signal);
     await asked(2);
     web.answer(1);
@@ -117,16 +116,14 @@ describe('FetchedFiles', () => {
 
   it('tries again what may pass, three times in all, and nothing else', async () => {
     open();
-    vi.useFakeTimers({ toFake: ['setTimeout'] });
     const lease = files.lease('http://x/a', 'caller', signal);
     for (let tries = 1; tries <= 3; tries += 1) {
-      await vi.waitFor(() => expect(web.asked).toHaveLength(tries));
+      await asked(tries);
       web.asked[tries - 1]?.fail(new OutboundError('status', 'no', 503));
-      if (tries < 3) await vi.advanceTimersByTimeAsync(5_000);
     }
     await expect(lease).rejects.toMatchObject({ code: 'status', status: 503 });
     const other = files.lease('http://x/b', 'caller', signal);
-    await vi.waitFor(() => expect(web.asked).toHaveLength(4));
+    await asked(4);
     web.asked[3]?.fail(new OutboundError('status', 'no', 404));
     await expect(other).rejects.toMatchObject({ status: 404 });
   });

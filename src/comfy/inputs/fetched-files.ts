@@ -9,6 +9,8 @@ export interface FetchLimits {
   maxBytes: number;
   /** Milliseconds for one file, all tries included. */
   timeoutMs: number;
+  /** Milliseconds before the second try; it doubles, and is jittered. @default 500 */
+  pauseMs?: number;
 }
 
 export const FETCH_LIMITS: FetchLimits = { maxBytes: 1024 ** 3, timeoutMs: 120_000 };
@@ -23,9 +25,8 @@ export interface Lease {
 const FETCHES_AT_ONCE = 64;
 const FETCHES_EACH = 8;
 
-/** Tries at one file, and milliseconds before the second; it doubles. */
+/** Tries at one file. */
 const TRIES = 3;
-const PAUSE_MS = 500;
 
 /** Milliseconds for which a file is not fetched again, where its server says nothing of it; and at most. */
 const REUSE_MS = 60_000;
@@ -166,7 +167,7 @@ export class FetchedFiles {
         return await this.fetchOnce(url, Math.max(1, Math.ceil(deadline - performance.now())), signal);
       } catch (error) {
         signal.throwIfAborted();
-        const pause = PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2);
+        const pause = (this.limits.pauseMs ?? 500) * 2 ** (tries - 1) * (0.5 + Math.random() / 2);
         const again = error instanceof OutboundError && error.retryable && error.code !== 'timeout';
         if (!again || tries >= TRIES || performance.now() + pause >= deadline) throw error;
         await delay(pause, undefined, { signal });

@@ -124,7 +124,7 @@ describe('while pictures wait to be converted', () => {
   it('the rest of a batch is fetched all the same', async () => {
     const keeper = keep();
     for (let index = 0; index < 16; index += 1) keeper.take(file(`${index}.png`));
-    await vi.waitFor(() => expect(stored).toBe(16));
+    await vi.waitFor(() => expect(stored).toBe(16), { timeout: 10_000 });
     expect(fetched).toBe(16);
   });
 
@@ -133,7 +133,7 @@ describe('while pictures wait to be converted', () => {
     const keeper = keep(memory);
     for (let index = 0; index < 4; index += 1) keeper.take(frame(10 * MIB));
     expect(memory.take(1)).toBe(false);
-    await vi.waitFor(() => expect(memory.take(40 * MIB)).toBe(true));
+    await vi.waitFor(() => expect(memory.take(40 * MIB)).toBe(true), { timeout: 10_000 });
     expect(stored).toBe(4);
   });
 
