@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Most of a test's time is waiting; by default two cores would run one file after the other.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/{comfyui,oss,chaos}/**/*.spec.ts'] } },
       {

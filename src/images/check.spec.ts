@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   animation,
   lyingAvif,
@@ -271,11 +271,13 @@ describe('what is in order', () => {
 describe('waiting', () => {
   it('ends at once when it is aborted, and the next one is served', async () => {
     const abort = new AbortController();
-    // As many as there are seats.
-    const stuck = [1, 2].map(() => images.check(() => new Promise<Readable>(() => undefined), abort.signal));
+    const open = vi.fn(() => new Promise<Readable>(() => undefined));
+    // As many as there are seats; who comes later has to wait.
+    const stuck = [1, 2].map(() => images.check(open, abort.signal));
+    await vi.waitFor(() => expect(open).toHaveBeenCalledTimes(2));
     const behind = images.check(join(folder, 'nothing'), abort.signal);
-    await new Promise((resolve) => setTimeout(resolve, 50));
     const ends = Promise.allSettled([...stuck, behind]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
     abort.abort(new Error('enough'));
     expect((await ends).map((end) => end.status === 'rejected' && String(end.reason))).toEqual(
       Array.from({ length: 3 }, () => 'Error: enough'),
