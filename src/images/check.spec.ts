@@ -271,7 +271,7 @@ describe('what is in order', () => {
 describe('waiting', () => {
   it('ends at once when it is aborted, and the next one is served', async () => {
     const abort = new AbortController();
-    const open = vi.fn(() => new Promise<Readable>(() => undefined));
+    const open = vi.fn<() => Promise<Readable>>(() => new Promise(() => undefined));
     // As many as there are seats; who comes later has to wait.
     const stuck = [1, 2].map(() => images.check(open, abort.signal));
     await vi.waitFor(() => expect(open).toHaveBeenCalledTimes(2));
