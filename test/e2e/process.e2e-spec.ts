@@ -43,6 +43,14 @@ describe('the service as a process', () => {
     };
     const ready = async ({ url }: Service) => (await fetch(`${url}/health/ready`)).status;
 
+    it('exits with 0 also where it has only begun to start', async () => {
+      const { code, output } = await Service.runToEnd(
+        { PORT: '0', OUTPUT_DIR: 'pictures' },
+        'Connecting to ComfyUI',
+      );
+      expect(code, output).toBe(0);
+    });
+
     it('lets running jobs end, answers their callers, refuses new ones, and exits with 0', async () => {
       const { comfy, service } = await start({ SHUTDOWN_GRACE_S: '10' });
       const running = post(service.url, { workflow_data: slow({ steps: 60 }) });

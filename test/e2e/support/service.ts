@@ -35,11 +35,20 @@ export class Service {
     throw new Error(`the service did not start:\n${output.join('')}`);
   }
 
-  /** Runs it until it ends by itself. */
-  static async runToEnd(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+  /** Runs it until it ends by itself, or by SIGTERM as soon as it says something. */
+  static async runToEnd(
+    env: Record<string, string>,
+    stopAt?: string,
+  ): Promise<{ code: number | null; output: string }> {
     const folder = await mkdtemp(join(tmpdir(), 'service-'));
     const output: string[] = [];
     const child = run(folder, env, output);
+    child.stdout?.on('data', () => {
+      if (stopAt === undefined || !output.join('').includes(stopAt)) return;
+      child.kill('SIGTERM');
+      // A second one would end it at once.
+      stopAt = undefined;
+    });
     await once(child, 'close');
     await rm(folder, { recursive: true });
     return { code: child.exitCode, output: output.join('') };
