@@ -79,7 +79,7 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /**
    * What a request's webhook adds to its job; undefined where it has none.
-   * @throws ProblemException `invalid_request` · `webhooks_off`; with `write`, `webhooks_full` and StateError
+   * @throws ProblemException `invalid_request`; with `write`, `webhooks_off` · `webhooks_full` and StateError
    */
   attach({ webhook_url: url, webhook_events: wanted }: WebhookFields): Attachment | undefined {
     if (url === undefined || url === null) {
@@ -87,12 +87,12 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
       throw fieldProblem({ field: 'webhook_events', message: 'is of use with webhook_url only' });
     }
     const { href } = this.expectAllowed(url);
-    this.expectSending('webhook_url: this server');
     const events = WEBHOOK_EVENTS.filter((event) => (wanted ?? DEFAULT_EVENTS).includes(event));
     return {
       decisive: { url: href, events },
-      // Here and not before: whoever only asks again for a job needs no room.
+      // Here and not before: whoever only asks again for a job needs neither room nor secrets.
       write: (job) => {
+        this.expectSending('webhook_url: this server');
         this.expectRoom();
         this.store.subscribe(job, href, events);
       },

@@ -461,6 +461,23 @@ describe('over a restart', () => {
     return ((await response.json()) as { webhook: JobWebhook }).webhook.deliveries[0];
   };
 
+  it('a call that is sent again is answered, also where no webhooks are signed any more', async () => {
+    const workflow = picture();
+    const again = () =>
+      fetch(`${service.url}/api/generate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
+        body: JSON.stringify({ workflow_data: workflow, output_node_id: 277, webhook_url: receiver.url }),
+      });
+    service = await begin();
+    const first = (await (await again()).json()) as { job_id: string };
+    await service.stop();
+    service = await begin({ WEBHOOK_SECRETS: '' });
+    const second = await again();
+    expect([second.status, second.headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+    expect(await second.json()).toMatchObject({ job_id: first.job_id });
+  });
+
   it('a kill in the middle of retries, of calls and of jobs loses nothing', async () => {
     service = await begin();
     receiver.manner = () => 503;
