@@ -58,7 +58,7 @@ import {
 import { FilesOfForm, FormFiles } from './form-files.js';
 import { expectSuccess, outputAt, pickOutput, toPending, toReply } from './generate.reply.js';
 import { GenerateService, type Patience } from './generate.service.js';
-import { type ResponseType, wantedFiles, wantedResponse } from './wants-file.js';
+import { type Wanted, wantedFiles, wantedResponse } from './wants-file.js';
 import { WorkflowFormInterceptor } from './workflow-form.interceptor.js';
 
 const FILE_CONTENT = { schema: { type: 'string', format: 'binary' } } as const;
@@ -117,13 +117,6 @@ const PENDING_CALL = { ...PENDING, headers: { ...PENDING.headers, ...REPLAYED } 
 
 /** Where workflows are run; they may come as forms. */
 export const GENERATE_PATHS = ['/api/generate', '/api/generate_file'];
-
-/** What a caller wants to see of the result. */
-interface Wanted {
-  as: ResponseType;
-  /** Of the file that is meant, where it is one. */
-  index: number | null | undefined;
-}
 
 const CALL = { workflow_data: WORKFLOW_EXAMPLE, output_node_id: 277 };
 const CALL_EXAMPLES = {
@@ -312,7 +305,7 @@ export class GenerateController {
     response: Response,
   ): Promise<GenerateReplyDto | PendingReplyDto | StreamableFile> {
     tellReplay(submission, response);
-    const state = await this.generateService.wait(submission.job.id, patience);
+    const state = await this.generateService.wait(submission.job.id, wanted, patience);
     tellApplied(this.generateService.applied(patience.preferences, state), response);
     return this.answer(state, wanted, response);
   }
@@ -332,15 +325,10 @@ export class GenerateController {
     }
   }
 
-  private pend(state: JobState, { as, index }: Wanted, response: Response): PendingReplyDto {
-    const url = this.generateService.urlOf(state.id);
-    const query = new URLSearchParams({
-      ...(as === 'url' ? {} : { response_type: as }),
-      ...(index === undefined || index === null ? {} : { output_index: String(index) }),
-    });
-    response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2');
-    response.setHeader('Location', query.size === 0 ? url : `${url}?${query.toString()}`);
+  private pend(state: JobState, wanted: Wanted, response: Response): PendingReplyDto {
     const { id } = state;
+    const url = this.generateService.urlOf(id, wanted);
+    response.status(HttpStatus.ACCEPTED).setHeader('Retry-After', '2').setHeader('Location', url);
     return toPending(state, this.generateService.forecast(id), url, this.generateService.webhookOf(id));
   }
 

@@ -10,6 +10,7 @@ import type { ConvertDto } from './convert.dto.js';
 import type { FormFiles } from './form-files.js';
 import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
+import { queryFor, type Wanted } from './wants-file.js';
 
 /** How a caller waits. */
 export interface Patience {
@@ -60,7 +61,7 @@ export class GenerateService {
    * longer. The job goes on in any case but one: a caller who hangs up, and will not come back, cancels it.
    * @throws ProblemException `wait_timeout`, where nothing else was preferred · `cancelled` · `shutting_down`
    */
-  async wait(id: string, { preferences, hangUp, abandons }: Patience): Promise<JobState> {
+  async wait(id: string, wanted: Wanted, { preferences, hangUp, abandons }: Patience): Promise<JobState> {
     const { respondAsync, waitS } = preferences;
     const { waitLimitMs } = this.options;
     const wantedMs = waitS === undefined ? (respondAsync ? 0 : waitLimitMs) : waitS * 1_000;
@@ -79,12 +80,12 @@ export class GenerateService {
     switch (outcome) {
       case 'too long':
         if (respondAsync || waitS !== undefined) return this.find(id);
-        throw this.waitedTooLong(id);
+        throw this.waitedTooLong(id, wanted);
       case 'hung up':
         if (abandons) this.comfy.abandon(id);
         throw new ProblemException('cancelled', 'The caller hung up.', { job_id: id });
       case 'left behind':
-        throw this.leftBehind(id);
+        throw this.leftBehind(id, wanted);
       default:
         return outcome;
     }
@@ -119,25 +120,25 @@ export class GenerateService {
     return this.webhooks.viewOf(id);
   }
 
-  /** Where a job can be asked for. */
-  urlOf(id: string): string {
-    return `${this.options.baseUrl ?? ''}/api/generate/${id}`;
+  /** Where a job can be asked for, to get what was wanted of it. */
+  urlOf(id: string, wanted: Wanted): string {
+    return `${this.options.baseUrl ?? ''}/api/generate/${id}${queryFor(wanted)}`;
   }
 
-  private waitedTooLong(id: string): ProblemException {
+  private waitedTooLong(id: string, wanted: Wanted): ProblemException {
     const seconds = Math.round(this.options.waitLimitMs / 1_000);
     return new ProblemException(
       'wait_timeout',
       `The result was not ready within ${seconds} s (GENERATE_TIMEOUT_S). The job goes on; ask for it at job_url.`,
-      { job_id: id, job_url: this.urlOf(id), retry_after: 5 },
+      { job_id: id, job_url: this.urlOf(id, wanted), retry_after: 5 },
     );
   }
 
-  private leftBehind(id: string): ProblemException {
+  private leftBehind(id: string, wanted: Wanted): ProblemException {
     return new ProblemException(
       'shutting_down',
       'The server is shutting down. The job goes on when it is back; ask for it at job_url.',
-      { job_id: id, job_url: this.urlOf(id), retry_after: 15 },
+      { job_id: id, job_url: this.urlOf(id, wanted), retry_after: 15 },
     );
   }
 }

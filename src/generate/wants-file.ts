@@ -5,6 +5,13 @@ import type { BundleFormat } from '../delivery/index.js';
 export const RESPONSE_TYPES = ['url', 'file', 'zip', 'multipart'] as const;
 export type ResponseType = (typeof RESPONSE_TYPES)[number];
 
+/** What a caller wants to see of the result. */
+export interface Wanted {
+  as: ResponseType;
+  /** Of the file that is meant, where it is one. */
+  index: number | null | undefined;
+}
+
 const FILES = [
   'image/png',
   'image/jpeg',
@@ -41,4 +48,13 @@ function bestOf(request: Request, types: readonly string[]): ResponseType {
   const best = request.accepts([...types, ...Object.keys(BUNDLES)]);
   if (best === 'application/json' || (best === false && types.includes('application/json'))) return 'url';
   return BUNDLES[best || ''] ?? 'file';
+}
+
+/** For a request that asks later, so that it is answered the same way; empty, or with its question mark. */
+export function queryFor({ as, index }: Wanted): string {
+  const query = new URLSearchParams({
+    ...(as === 'url' ? {} : { response_type: as }),
+    ...(index === undefined || index === null ? {} : { output_index: String(index) }),
+  });
+  return query.size === 0 ? '' : `?${query.toString()}`;
 }

@@ -381,7 +381,11 @@ describe.each([
       const body = { workflow_data: slow({ steps: 500 }), output_node_id: 277 };
       const { job } = await service.submit(body, '', { key: undefined, scope: '' });
       const preferences = { respondAsync: false, waitS: undefined };
-      const wait = service.wait(job.id, { preferences, hangUp: of(undefined), abandons: true });
+      const wait = service.wait(
+        job.id,
+        { as: 'url', index: undefined },
+        { preferences, hangUp: of(undefined), abandons: true },
+      );
       await expect(wait).rejects.toMatchObject({ code: 'cancelled' });
       await expectRecovered();
     });

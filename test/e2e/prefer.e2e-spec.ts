@@ -45,11 +45,12 @@ describe('Prefer', () => {
       '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: 2, color: 9 } },
     };
     const reply = await call(workflow, 'respond-async', '/api/generate_file', { output_index: 1 });
-    const { job_id } = (await reply.json()) as Pending;
+    const { job_id, job_url } = (await reply.json()) as Pending;
     const location = reply.headers.get('location') ?? '';
     expect(location).toBe(
       `http://pictures.example.com/api/generate/${job_id}?response_type=file&output_index=1`,
     );
+    expect(job_url).toBe(location);
     const path = location.slice('http://pictures.example.com'.length);
     await expect.poll(async () => (await get(path)).status, SOON).toBe(200);
     const file = await get(path);
@@ -77,9 +78,12 @@ describe('Prefer', () => {
     fleet = await Fleet.start([{}], { adjust: ({ generate }) => (generate.waitLimitMs = 200) });
     const capped = await call(slow({ steps: 10, delayMs: 50 }), 'wait=3600');
     expect([capped.status, capped.headers.get('preference-applied')]).toEqual([202, null]);
-    const problem = await readProblem(await call(slow({ steps: 10, delayMs: 50 }), 'handling=lenient'));
+    const problem = await readProblem(
+      await call(slow({ steps: 10, delayMs: 50 }), 'handling=lenient', '/api/generate_file'),
+    );
     expect(problem.code).toBe('wait_timeout');
     const url = problem.job_url ?? '';
+    expect(url).toBe(`/api/generate/${problem.job_id}?response_type=file`);
     expect((await get(url, { prefer: 'wait=0' })).status).toBe(202);
     await expect.poll(async () => (await get(url)).status, SOON).toBe(200);
   });
