@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { endChild } from './child.js';
+import { end } from '../../test/processes/ending.js';
 
 const SCRIPT = fileURLToPath(new URL('./probe.child.ts', import.meta.url));
 
@@ -17,7 +17,7 @@ export class LiveProbe {
     this.child.on('message', hear);
   }
 
-  close(): Promise<void> {
-    return endChild(this.child);
+  async close(): Promise<void> {
+    await end(this.child);
   }
 }

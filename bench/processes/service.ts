@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { endChild } from './child.js';
+import { end } from '../../test/processes/ending.js';
+import { freePort } from '../../test/processes/free-port.js';
 import { type Memory, readMemory } from './memory.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -47,7 +47,7 @@ export class Service {
       },
     });
     const service = new Service(`http://127.0.0.1:${port}`, outputDir, child.pid ?? 0, async () => {
-      await endChild(child);
+      await end(child);
       await rm(folder, { recursive: true, force: true });
     });
     const wanted = comfyuiUrl.split(',').length;
@@ -77,12 +77,4 @@ export class Service {
   memory(): Promise<Memory | undefined> {
     return readMemory(this.pid);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

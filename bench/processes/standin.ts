@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { StandinOptions } from '../../test/comfyui/index.js';
-import { endChild } from './child.js';
+import { end } from '../../test/processes/ending.js';
 import type { Answer, Question, Started } from './standin.child.js';
 
 /** A ComfyUI to measure with: the stand-in in a process of its own, or a real one. */
@@ -50,8 +50,8 @@ export class StandinHost {
     await this.ask('drop sockets');
   }
 
-  close(): Promise<void> {
-    return endChild(this.child);
+  async close(): Promise<void> {
+    await end(this.child);
   }
 
   private ask(ask: Question['ask']): Promise<Answer> {

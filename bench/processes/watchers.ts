@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { endChild } from './child.js';
+import { end } from '../../test/processes/ending.js';
 
 const SCRIPT = fileURLToPath(new URL('./watchers.child.ts', import.meta.url));
 
@@ -31,7 +31,7 @@ export class Watchers {
     await this.exited;
   }
 
-  close(): Promise<void> {
-    return endChild(this.child);
+  async close(): Promise<void> {
+    await end(this.child);
   }
 }

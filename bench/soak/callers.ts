@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceClient } from '../clients/service-client.js';
-import { randomFrom } from '../random.js';
+import { randomFrom } from '../../test/comfyui/media/random.js';
 import { type Call, type Ending, nextCall } from './mix.js';
 
 const CALLERS = 16;

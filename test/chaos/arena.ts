@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OssServer } from '../oss/index.js';
 import type { Dice } from './dice.js';
 import { EventLog } from './event-log.js';
-import { freePort } from './processes/free-port.js';
+import { freePort } from '../processes/free-port.js';
 import { ServiceProcess } from './processes/service.js';
 import { StandinProcess } from './processes/standin.js';
 import { FaultProxy } from './proxy/fault-proxy.js';

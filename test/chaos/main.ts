@@ -5,7 +5,7 @@ import { Arena } from './arena.js';
 import { Dice } from './dice.js';
 import { type ChaosOptions, HELP, readOptions } from './options.js';
 import { run } from './run.js';
-import { whenAskedToStop } from './stop-signal.js';
+import { whenAskedToStop } from '../processes/stop-signal.js';
 import { toText } from './verdict/print.js';
 
 try {

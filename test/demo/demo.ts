@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ComfyStandin } from '../comfyui/index.js';
+import { aborted, whenAskedToStop } from '../processes/stop-signal.js';
 import { loadBuiltService } from './built-service.js';
 import { followJobs } from './follow-jobs.js';
 import { findFreePort } from './free-port.js';
 import { createProgressLine } from './progress-line.js';
 import { curlCommands, describePicture } from './report.js';
-import { aborted, whenAskedToStop } from './stop-signal.js';
 
 const HELP = `Starts a ComfyUI stand-in and the service, runs a workflow both ways, and goes on serving.
 

@@ -1,5 +1,6 @@
 import type { Arrival } from '../../arrivals.js';
-import { nextArrival, randomFrom, zipf } from '../../random.js';
+import { randomFrom } from '../../../test/comfyui/media/random.js';
+import { nextArrival, zipf } from '../../random.js';
 import { textToImage } from '../../workflows.js';
 
 /** What the contestants have to deal with. */

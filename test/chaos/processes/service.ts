@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { end, type Ending, endWithUs, hasEnded } from './ended.js';
+import { end, type Ending, endWithUs, hasEnded } from '../../processes/ending.js';
 
 const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { StandinOptions } from '../../comfyui/index.js';
-import { end, endWithUs, hasEnded } from './ended.js';
+import { end, endWithUs, hasEnded } from '../../processes/ending.js';
 import type { Execution, FaultArguments, FaultName, Order, Report, StandinLook } from './standin-protocol.js';
 
 const CHILD = fileURLToPath(new URL('./standin.child.ts', import.meta.url));

@@ -11,7 +11,11 @@ export const hasEnded = (child: ChildProcess): boolean =>
   child.exitCode !== null || child.signalCode !== null;
 
 /** Sends the signal and waits for the end, which SIGKILL brings after `limitMs`. */
-export async function end(child: ChildProcess, signal: NodeJS.Signals, limitMs: number): Promise<Ending> {
+export async function end(
+  child: ChildProcess,
+  signal: NodeJS.Signals = 'SIGTERM',
+  limitMs = 10_000,
+): Promise<Ending> {
   if (!hasEnded(child)) {
     const ended = once(child, 'exit');
     child.kill(signal);

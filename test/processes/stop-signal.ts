@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -14,4 +14,8 @@ export function whenAskedToStop(): AbortSignal {
     });
   }
   return controller.signal;
+}
+
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
