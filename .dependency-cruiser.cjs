@@ -4,9 +4,9 @@
  * workflow.
  */
 const faces =
-  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|upload|admin|webhooks';
+  'generate|api-v2|progress|backends|files|health|openapi|problem|request|feed|idempotency|delivery|upload|admin|webhooks|job-view';
 
-const shared = 'problem|request|feed|idempotency|delivery|upload|admin|webhooks';
+const shared = 'problem|request|feed|idempotency|delivery|upload|admin|webhooks|job-view';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

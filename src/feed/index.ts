@@ -3,5 +3,4 @@ export { FeedModule } from './feed.module.js';
 export { JobFeed, MAX_WATCHERS } from './job-feed.js';
 export type { JobSnapshot } from './job-snapshot.js';
 export { oncePerChange } from './once-per-change.js';
-export { type OutputView, toOutputView } from './output-view.js';
 export type { Sink } from './pump.js';

@@ -1,6 +1,6 @@
 import type { JobForecast, JobOutput, JobState } from '../comfy/index.js';
-import { toOutputView } from '../feed/index.js';
-import { failureToProblem, ProblemException } from '../problem/index.js';
+import { toOutputView, toTimingsView } from '../job-view/index.js';
+import { endProblem, ProblemException } from '../problem/index.js';
 import type { JobWebhookDto } from '../webhooks/index.js';
 import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
 
@@ -42,18 +42,12 @@ export function toReply(
   webhook: JobWebhookDto | undefined,
 ): GenerateReplyDto {
   const { url, expiresAt } = pickOutput(state, index);
-  const { created, started = created, rendered = started, finished = rendered } = state.times;
   return {
     url,
     expires_at: expiresAt?.toISOString() ?? null,
     job_id: state.id,
     outputs: state.outputs.map((output, index) => ({ index, ...toOutputView(output) })),
-    timings: {
-      queued_ms: started - created,
-      rendering_ms: rendered - started,
-      storing_ms: finished - rendered,
-      total_ms: finished - created,
-    },
+    timings: toTimingsView(state.times),
     attempts: state.attempts.length + 1,
     outputs_via: state.outputsVia ?? 'files',
     ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
@@ -81,7 +75,7 @@ export function toPending(
 
 /** A job that has ended, as a success; or its problem, thrown. */
 export function expectSuccess(state: JobState): JobState {
-  if (state.status === 'succeeded') return state;
-  if (state.failure !== undefined) throw failureToProblem(state.failure, { job_id: state.id });
-  throw new ProblemException('cancelled', 'The job was cancelled before it was done.', { job_id: state.id });
+  const problem = endProblem(state, { job_id: state.id });
+  if (problem !== undefined) throw problem;
+  return state;
 }

@@ -3,7 +3,7 @@ import { concat, filter, firstValueFrom, map, merge, type Observable, of, timer 
 import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy/index.js';
 import type { ConvertOptions } from '../images/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
-import { noSuchJob, ProblemException } from '../problem/index.js';
+import { hungUp, noSuchJob, ProblemException } from '../problem/index.js';
 import type { Preferences } from '../request/index.js';
 import { type JobWebhookDto, Webhooks } from '../webhooks/index.js';
 import type { ConvertDto } from './convert.dto.js';
@@ -83,7 +83,7 @@ export class GenerateService {
         throw this.waitedTooLong(id, wanted);
       case 'hung up':
         if (abandons) this.comfy.abandon(id);
-        throw new ProblemException('cancelled', 'The caller hung up.', { job_id: id });
+        throw hungUp(id);
       case 'left behind':
         throw this.leftBehind(id, wanted);
       default:

@@ -10,7 +10,7 @@ import { AnyFilesInterceptor } from '@nestjs/platform-express';
 import type { Request } from 'express';
 import { finalize, from, type Observable, switchMap, throwError } from 'rxjs';
 import { Assets } from '../assets/index.js';
-import { ProblemException } from '../problem/index.js';
+import { noBoundary } from '../problem/index.js';
 import { readForm, UploadEngine } from '../upload/index.js';
 import { FormFiles, type FormRequest } from './form-files.js';
 import { FormEngine, type FormPart } from './form.engine.js';
@@ -60,7 +60,7 @@ export class WorkflowFormInterceptor implements NestInterceptor {
     try {
       // multer reads no form whose parts nobody can tell apart.
       if (request.body === undefined) {
-        throw new ProblemException('invalid_request', 'The Content-Type of the form names no boundary.');
+        throw noBoundary();
       }
       request.body = bodyOfForm(request.body as Record<string, unknown>, parts);
       files.assign(request.body);

@@ -1,8 +1,8 @@
 export { ApiProblems } from './api-problems.decorator.js';
-export { fieldProblem, noSuchJob } from './common-problems.js';
+export { fieldProblem, hungUp, noBoundary, noSuchJob } from './common-problems.js';
 export { ApiContractErrors, contractOf, ErrorEnvelopeDto, toEnvelope } from './contract-envelope.js';
 export { FieldErrorDto, NodeErrorDto, NodeErrorsDto, ProblemDto } from './problem.dto.js';
 export { type FieldError, ProblemException, type ProblemExtras } from './problem.exception.js';
 export { ProblemFilter } from './problem.filter.js';
 export { PROBLEMS, type ProblemCode } from './problem.table.js';
-export { failureToProblem, messageOf } from './to-problem.js';
+export { endProblem, failureToProblem, messageOf } from './to-problem.js';

@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { AssetError } from '../assets/index.js';
-import { ComfyError, type JobFailure } from '../comfy/index.js';
+import { ComfyError, type JobFailure, type JobState } from '../comfy/index.js';
 import { StateError } from '../state/index.js';
 import { StorageError } from '../storage/index.js';
 import { ProblemException, type ProblemExtras } from './problem.exception.js';
@@ -46,6 +46,16 @@ export function failureToProblem(
     },
     comesBack ? 503 : undefined,
   );
+}
+
+/** Why a job came to no good end; undefined where it did, or has not ended yet. */
+export function endProblem(
+  { status, failure }: Pick<JobState, 'status' | 'failure'>,
+  extras: ProblemExtras = {},
+): ProblemException | undefined {
+  if (failure !== undefined) return failureToProblem(failure, extras);
+  if (status !== 'cancelled') return undefined;
+  return new ProblemException('cancelled', 'The job was cancelled before it was done.', extras);
 }
 
 /** What was wrong, and where in the request. */

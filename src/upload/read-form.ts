@@ -1,7 +1,7 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { Request } from 'express';
 import type { Observable } from 'rxjs';
-import { ProblemException } from '../problem/index.js';
+import { hungUp, noBoundary, ProblemException } from '../problem/index.js';
 
 /** Lets multer's interceptor read a form. @throws ProblemException `cancelled` where the caller hangs up on the way */
 export async function readForm(
@@ -15,7 +15,7 @@ export async function readForm(
     const request = context.switchToHttp().getRequest<Request>();
     // multer's words for it do not tell it from a mistake of ours.
     if (request.destroyed && !request.complete) {
-      throw new ProblemException('cancelled', 'The caller hung up.');
+      throw hungUp();
     }
     throw limitProblem(error) ?? error;
   }
@@ -31,7 +31,7 @@ function limitProblem(error: unknown): ProblemException | undefined {
     );
   }
   if (message === 'Malformed content type') {
-    return new ProblemException('invalid_request', 'The Content-Type of the form names no boundary.');
+    return noBoundary();
   }
   return message.startsWith('Too many')
     ? new ProblemException('invalid_request', `${message} in the form.`)

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import type { StorageEngine } from 'multer';
 import { finalize, from } from 'rxjs';
-import { fieldProblem, ProblemException } from '../problem/index.js';
+import { fieldProblem, hungUp } from '../problem/index.js';
 import { StorageError } from '../storage/index.js';
 import { Assets, type ReceivedFile } from '../assets/index.js';
 
@@ -24,7 +24,7 @@ export class UploadEngine implements StorageEngine {
   _handleFile(request: Request, { fieldname, stream, originalname }: Express.Multer.File, done: Done): void {
     const leaving = new AbortController();
     const leave = () => {
-      if (!request.complete) leaving.abort(new ProblemException('cancelled', 'The caller hung up.'));
+      if (!request.complete) leaving.abort(hungUp());
     };
     request.once('close', leave);
     from(this.assets.receive(stream, originalname, leaving.signal))

@@ -1,6 +1,14 @@
 import type { JobState, NodeErrors, RunProgress } from '../comfy/index.js';
-import { type OutputView, toOutputView } from '../feed/index.js';
-import { failureToProblem } from '../problem/index.js';
+import {
+  type ErrorView,
+  type OutputView,
+  type ProgressView,
+  type TimingsView,
+  toErrorView,
+  toOutputView,
+  toProgressView,
+  toTimingsView,
+} from '../job-view/index.js';
 import type { WebhookEvent } from './webhook-events.js';
 
 /** Bytes of a payload at most, about: what is longer loses node errors, then its last outputs. */
@@ -13,38 +21,20 @@ export interface JobData {
   job_url: string;
   status: JobState['status'];
   outputs?: (OutputView & { index: number })[];
-  error?: { code: string; message: string; node_errors?: NodeErrors };
+  error?: ErrorView;
   /** Branches of the workflow that ComfyUI skipped. */
   node_errors?: NodeErrors;
   progress?: ProgressView;
-  /** Milliseconds. */
-  timings?: Timings;
+  timings?: TimingsView;
   attempts?: number;
   /** Something is left out, because it was too long; `job_url` has all. */
   truncated?: true;
 }
 
-interface Timings {
-  queued_ms: number;
-  rendering_ms: number;
-  storing_ms: number;
-  total_ms: number;
-}
-
-interface ProgressView {
-  value: number;
-  node_id: string | null;
-  class_type: string | null;
-  step: number | null;
-  steps: number | null;
-  nodes_done: number;
-  nodes_total: number;
-}
-
 /** The body of one delivery, as text, because that is what is signed. */
 export function endBody(event: WebhookEvent, state: JobState, baseUrl: string): string {
   const { id, status, outputs, nodeErrors, times, attempts } = state;
-  const error = errorOf(state);
+  const error = toErrorView(state);
   return bounded(event, times.finished ?? Date.now(), {
     job_id: id,
     job_url: jobUrl(id, baseUrl),
@@ -54,7 +44,7 @@ export function endBody(event: WebhookEvent, state: JobState, baseUrl: string): 
       : {}),
     ...(error === undefined ? {} : { error }),
     ...(nodeErrors === undefined ? {} : { node_errors: nodeErrors }),
-    timings: timingsOf(times),
+    timings: toTimingsView(times),
     attempts: attempts.length + 1,
   });
 }
@@ -71,50 +61,16 @@ export function goneBody(id: string, baseUrl: string): string {
 }
 
 export function progressBody(state: JobState, progress: RunProgress, baseUrl: string): string {
-  const { value, node, class: classType, step, steps, nodesDone, nodesTotal } = progress;
   return textOf('job.progress', Date.now(), {
     job_id: state.id,
     job_url: jobUrl(state.id, baseUrl),
     status: state.status,
-    progress: {
-      value,
-      node_id: node ?? null,
-      class_type: classType ?? null,
-      step: step ?? null,
-      steps: steps ?? null,
-      nodes_done: nodesDone,
-      nodes_total: nodesTotal,
-    },
+    progress: toProgressView(progress),
   });
 }
 
 function jobUrl(id: string, baseUrl: string): string {
   return `${baseUrl}/api/generate/${id}`;
-}
-
-function errorOf({ status, failure }: JobState): JobData['error'] {
-  if (failure !== undefined) {
-    const { code, detail, extras } = failureToProblem(failure);
-    return {
-      code,
-      message: detail,
-      ...(extras.node_errors === undefined ? {} : { node_errors: extras.node_errors }),
-    };
-  }
-  if (status !== 'cancelled') return undefined;
-  return { code: 'cancelled', message: 'The job was cancelled before it was done.' };
-}
-
-/** A job may end at any station. */
-function timingsOf({ created, started, rendered, finished = created }: JobState['times']): Timings {
-  const begun = started ?? finished;
-  const made = rendered ?? finished;
-  return {
-    queued_ms: begun - created,
-    rendering_ms: Math.max(0, made - begun),
-    storing_ms: finished - made,
-    total_ms: finished - created,
-  };
 }
 
 function bounded(event: WebhookEvent, at: number, data: JobData): string {

@@ -1,0 +1,4 @@
+export { type ErrorView, toErrorView } from './error-view.js';
+export { type OutputView, toOutputView } from './output-view.js';
+export { type ProgressView, toProgressView } from './progress-view.js';
+export { type TimingsView, toTimingsView } from './timings-view.js';
