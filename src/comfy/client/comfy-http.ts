@@ -41,6 +41,8 @@ export interface PromptToSubmit {
   /** Lower-case UUID; servers of 0.25 and later refuse anything else. */
   promptId: string;
   extraData?: Record<string, unknown>;
+  /** Output nodes to which the server limits the run (34a); servers that do not know the field ignore it. */
+  targets?: readonly string[];
 }
 
 export interface PromptAccepted {
@@ -69,6 +71,10 @@ export interface ViewedFile {
   body: Readable;
   /** Bytes announced, where the server announced any. */
   size: number | undefined;
+  /** The `ETag` header without quotes and `W/`; aiohttp writes `<mtime in ns, hex>-<size, hex>` (35). */
+  etag: string | undefined;
+  /** The `Last-Modified` header in ms since the epoch, whole seconds (35). */
+  lastModified: number | undefined;
 }
 
 /** JSON answers larger than this are refused: `/queue` and `/history/{id}` repeat whole workflows. */
@@ -118,6 +124,7 @@ export class ComfyHttp {
       client_id: prompt.clientId,
       prompt_id: prompt.promptId,
       extra_data: { ...prompt.extraData, [JOB_MARK]: prompt.promptId, [OWNER_MARK]: this.owner },
+      ...(prompt.targets === undefined ? {} : { partial_execution_targets: prompt.targets }),
     });
     const answer = await this.request('POST', '/prompt', { body, timeoutMs: this.limits.answerTimeoutMs });
     const text = await this.text(answer);
@@ -224,7 +231,14 @@ export class ComfyHttp {
     }
     const length =
       answer.headers['content-encoding'] === undefined ? answer.headers['content-length'] : undefined;
-    return { body: answer.body, size: typeof length === 'string' ? Number(length) : undefined };
+    const { etag, 'last-modified': modified } = answer.headers;
+    const lastModified = typeof modified === 'string' ? Date.parse(modified) : NaN;
+    return {
+      body: answer.body,
+      size: typeof length === 'string' ? Number(length) : undefined,
+      etag: typeof etag === 'string' ? etag.replace(/^W\//, '').replaceAll('"', '') : undefined,
+      lastModified: Number.isNaN(lastModified) ? undefined : lastModified,
+    };
   }
 
   /**

@@ -25,14 +25,15 @@ export interface NodeProgress {
 
 /** Messages about one prompt. */
 export type PromptMessage =
-  | { type: 'execution_start'; promptId: string }
+  /** `at`: the server's clock, in ms since the epoch. */
+  | { type: 'execution_start'; promptId: string; at?: number }
   | { type: 'execution_cached'; promptId: string; nodes: string[] }
   | { type: 'progress_state'; promptId: string; nodes: NodeProgress[] }
   /** `node: null` says that the prompt has ended and its history is written (24). */
   | { type: 'executing'; promptId: string; node: string | null; displayNode: string | null }
   | { type: 'progress'; promptId: string; node: string; value: number; max: number }
   | { type: 'executed'; promptId: string; node: string; displayNode: string; output: NodeOutput }
-  | { type: 'execution_success'; promptId: string }
+  | { type: 'execution_success'; promptId: string; at?: number }
   | { type: 'execution_error'; promptId: string; failure: ExecutionFailure }
   | { type: 'execution_interrupted'; promptId: string; node: string }
   /** A binary frame: a preview, or a picture of SaveImageWebsocket (06a, 06b, 13, 13b). */
@@ -78,7 +79,9 @@ export function parseTextFrame(text: string): SocketMessage | undefined {
     case 'executing':
       return parseExecuting(data, promptId);
     case 'execution_start':
-      return promptId === undefined ? undefined : { type: 'execution_start', promptId };
+      return promptId === undefined
+        ? undefined
+        : { type: 'execution_start', promptId, ...readTimestamp(data) };
     case 'execution_cached':
       return promptId === undefined
         ? undefined
@@ -102,7 +105,9 @@ export function parseTextFrame(text: string): SocketMessage | undefined {
       return { type: 'executed', promptId, node, displayNode, output: asRecord(data['output']) ?? {} };
     }
     case 'execution_success':
-      return promptId === undefined ? undefined : { type: 'execution_success', promptId };
+      return promptId === undefined
+        ? undefined
+        : { type: 'execution_success', promptId, ...readTimestamp(data) };
     case 'execution_error':
       return promptId === undefined
         ? undefined
@@ -124,6 +129,12 @@ export function parseFailure(data: Record<string, unknown>): ExecutionFailure {
     exceptionType: asString(data['exception_type']) ?? '',
     exceptionMessage: asString(data['exception_message']) ?? '',
   };
+}
+
+/** The server's clock in an `execution_*` message, of the socket or of the history; absent where it is not a number. */
+export function readTimestamp(data: Record<string, unknown>): { at?: number } {
+  const at = asNumber(data['timestamp']);
+  return at === undefined ? {} : { at };
 }
 
 export function asRecord(value: unknown): Record<string, unknown> | undefined {

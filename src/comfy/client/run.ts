@@ -62,6 +62,10 @@ class PromptRun {
   private unansweredSince: number | undefined;
   private missingSince: number | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private times: { start: number | undefined; end: number | undefined } = {
+    start: undefined,
+    end: undefined,
+  };
 
   constructor(
     private readonly context: RunContext,
@@ -106,13 +110,14 @@ class PromptRun {
   }
 
   private async submit(clientId: string): Promise<void> {
-    const { workflow, promptId, extraData } = this.request;
+    const { workflow, promptId, extraData, targets } = this.request;
     try {
       const reply = await this.context.http.submit({
         workflow,
         clientId,
         promptId,
         ...(extraData === undefined ? {} : { extraData }),
+        ...(targets === undefined ? {} : { targets }),
       });
       this.accept(reply.promptId, reply.nodeErrors);
     } catch (error) {
@@ -165,6 +170,7 @@ class PromptRun {
     const progress = this.meter.take(message);
     switch (message.type) {
       case 'execution_start':
+        this.noteTimes(message.at, undefined);
         this.begin();
         break;
       case 'executed':
@@ -177,6 +183,7 @@ class PromptRun {
       case 'execution_success':
         this.succeeded = true;
         this.heardEnd = true;
+        this.noteTimes(undefined, message.at);
         if (!this.doubt && this.ledger.complete) this.complete();
         // Usually `executing: null` follows at once; ask if it is lost.
         else this.askIn(this.context.limits.historyGraceMs);
@@ -290,8 +297,10 @@ class PromptRun {
     }
     if (!this.accepted) this.accept(found.promptId, undefined);
     const { outcome } = found;
+    this.noteTimes(outcome.times.start, outcome.times.end);
     switch (outcome.ended) {
       case 'error':
+        this.deliver(outcome.outputs);
         return this.fail(executionError(outcome.failure));
       case 'interrupted':
         return this.fail(this.interruption());
@@ -326,6 +335,14 @@ class PromptRun {
 
   private deliver(outputs: RunOutput[]): void {
     for (const output of this.ledger.enter(outputs)) this.emit({ type: 'output', output });
+  }
+
+  /** Tells what of the server's clock was not known yet. */
+  private noteTimes(start: number | undefined, end: number | undefined): void {
+    const times = { start: this.times.start ?? start, end: this.times.end ?? end };
+    if (times.start === this.times.start && times.end === this.times.end) return;
+    this.times = times;
+    this.emit({ type: 'times', ...times });
   }
 
   private emit(event: RunEvent): void {

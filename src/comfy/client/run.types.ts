@@ -16,6 +16,11 @@ export interface RunRequest {
   adopted?: boolean;
   /** The node whose outputs are wanted; without it, all that the workflow makes. */
   outputNode?: string | undefined;
+  /**
+   * Output nodes to which the run is limited (`partial_execution_targets`, 34a). Servers that do not know it run the whole
+   * workflow. A node that is not an output node, or is not there, fails the prompt (34b).
+   */
+  targets?: readonly string[] | undefined;
   /** Passed on in the prompt's `extra_data`. */
   extraData?: Record<string, unknown> | undefined;
 }
@@ -34,6 +39,10 @@ export type RunEvent =
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; node: string; mime: string; bytes: Uint8Array }
   | { type: 'output'; output: RunOutput }
+  /** The server's own clock: when the execution began and ended, in ms since the epoch. Emitted before the run ends. */
+  | { type: 'times'; start: number | undefined; end: number | undefined }
+  /** A node got an ExecutionBlocker with a message, and made nothing; the prompt goes on (27b, 27c). */
+  | { type: 'blocked'; node: string; nodeType: string; message: string }
   /** ComfyUI still runs it, and its events cannot reach us: no sign of progress, but none of a stall either. */
   | { type: 'alive' };
 

@@ -261,6 +261,8 @@ function toJobEvent(event: RunEvent): JobEvent | undefined {
     case 'started':
     case 'output':
     case 'alive':
+    case 'times':
+    case 'blocked':
       return undefined;
   }
 }
