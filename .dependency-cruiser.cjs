@@ -30,7 +30,7 @@ module.exports = {
       name: 'state-is-a-leaf',
       severity: 'error',
       from: { path: '^src/state/' },
-      to: { path: '^src/(?!state/)' },
+      to: { path: '^src/(?!state/|config/)' },
     },
     {
       name: 'outbound-is-a-leaf',

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { UPLOAD_PATH } from './api-v2/index.js';
 import { AppModule } from './app.module.js';
-import type { Settings } from './config/index.js';
+import { type Settings, temporaryFolderWarning } from './config/index.js';
 import { GENERATE_PATHS } from './generate/index.js';
 import { serveOpenApi } from './openapi/index.js';
 import { ProblemFilter } from './problem/index.js';
@@ -45,6 +45,9 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   server.requestTimeout = REQUEST_MS;
   app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }));
   serveOpenApi(app);
-  for (const warning of settings.warnings) logger.warn(warning, 'Settings');
+  const temporary = await temporaryFolderWarning();
+  for (const warning of [...settings.warnings, ...(temporary === undefined ? [] : [temporary])]) {
+    logger.warn(warning, 'Settings');
+  }
   return app;
 }

@@ -4,4 +4,7 @@ export { FIELD_DOCS, type FieldDoc } from './fields.js';
 export { loadSettings } from './load-settings.js';
 export * from './oss-endpoint.js';
 export { type OssSettings, readSettings, type Settings, SettingsError } from './settings.js';
+export { StartError } from './start.error.js';
+export { temporaryFolderWarning } from './temporary-folder.js';
+export { type NeededFolder, unusableFolder } from './unusable-folder.js';
 export { SETTINGS_SCHEMA } from './settings.schema.js';

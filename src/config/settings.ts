@@ -4,6 +4,7 @@ import { FIELD_DOCS } from './fields.js';
 import type { LinkSecret } from './link-secrets.js';
 import { parseOssEndpoint } from './oss-endpoint.js';
 import { SETTINGS_SCHEMA } from './settings.schema.js';
+import { StartError } from './start.error.js';
 
 type Env = z.output<typeof SETTINGS_SCHEMA>;
 
@@ -89,7 +90,7 @@ export interface Settings {
 }
 
 /** Every mistake in the environment at once, a line each. */
-export class SettingsError extends Error {
+export class SettingsError extends StartError {
   override readonly name = 'SettingsError';
 
   constructor(readonly mistakes: readonly string[]) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -7,6 +8,7 @@ import {
   type DatabaseSyncInstance as Database,
   type StatementSyncInstance as Statement,
 } from '@photostructure/sqlite';
+import { unusableFolder } from '../config/index.js';
 import { SCHEMA_STEPS } from './schema.js';
 import { StateError } from './state.error.js';
 
@@ -35,13 +37,14 @@ export class StateDatabase {
   /**
    * @param directory made if it is not there, for this user only; absent: in memory
    * @param waitMs how long another process may still hold the file; one that shuts down lets go of it
-   * @throws Error naming the folder where it cannot be used
+   * @throws StartError naming the folder where it cannot be used
    */
   static async open(directory?: string, waitMs = 30_000): Promise<StateDatabase> {
     if (directory === undefined) return StateDatabase.prepare(new DatabaseSync(':memory:'), false);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       const path = join(directory, 'state.sqlite');
+      await checkAccess(directory, path);
       const deadline = performance.now() + waitMs;
       for (;;) {
         const database = new DatabaseSync(path);
@@ -57,16 +60,8 @@ export class StateDatabase {
         await delay(TRY_EVERY_MS);
       }
     } catch (error) {
-      const reason = isLocked(error)
-        ? 'another process uses it'
-        : error instanceof Error
-          ? error.message
-          : 'unknown';
-      throw new Error(
-        `The state folder ${JSON.stringify(directory)} cannot be used (${reason}). ` +
-          'It must be a folder that this process may write to, and that no other one uses; set STATE_DIR to another one.',
-        { cause: error },
-      );
+      const reason = isLocked(error) ? new Error('another process uses it') : error;
+      throw unusableFolder({ name: 'state folder', setting: 'STATE_DIR', path: directory }, reason);
     }
   }
 
@@ -158,6 +153,14 @@ function release(database: Database): void {
   } catch {
     // Then it is given back a little later.
   }
+}
+
+/** SQLite's own errors do not tell why a file cannot be opened or written. */
+async function checkAccess(directory: string, file: string): Promise<void> {
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  await access(file, constants.R_OK | constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }
 
 function isLocked(error: unknown): boolean {

@@ -26,6 +26,35 @@ describe('the service as a process', () => {
     expect(output).not.toContain('not-a-good-secret');
   });
 
+  it.each([
+    ['OUTPUT_DIR', 'output folder'],
+    ['STATE_DIR', 'state folder'],
+  ])('says in one line that the folder of %s cannot be used, and exits with 1', async (setting, name) => {
+    const { code, output } = await Service.runToEnd({
+      PORT: '0',
+      ENABLE_OSS: 'false',
+      [setting]: '/dev/null',
+    });
+    expect(code).toBe(1);
+    expect(output).toContain(`The ${name} "/dev/null" cannot be used: it is not a folder`);
+    expect(output).not.toContain('    at ');
+    expect(output.trimEnd().split('\n').at(-1)).toContain(`set ${setting} to another folder`);
+  });
+
+  it('warns where temporary files cannot be written', async () => {
+    const service = await Service.start({ TMPDIR: '/dev/null' });
+    expect(service.log).toContain('The folder for temporary files "/dev/null" cannot be written to');
+    expect(await service.stop()).toMatchObject({ code: 0 });
+  });
+
+  it('exits with 0 if it is told to stop while it loads', async () => {
+    const { code, output } = await Service.runToEnd(
+      { PORT: '0', ENABLE_OSS: 'false' },
+      'Starting Nest application',
+    );
+    expect(code, output).toBe(0);
+  });
+
   it('says once that OSS is incomplete, what is missing, and nothing secret', async () => {
     const service = await Service.start({ ENABLE_OSS: 'true', OSS_ACCESS_KEY_SECRET: 'very-secret-value' });
     expect(service.log.match(/ENABLE_OSS is on, but/g)).toHaveLength(1);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { StartError, unusableFolder } from '../../config/index.js';
 import type { LinkSecret } from '../storage.options.js';
 
 const FILE = '.link-secret';
@@ -9,7 +10,7 @@ const FILE = '.link-secret';
  * The secret of this folder, made on first use, so that links live over restarts. Several processes may start at once:
  * the first one's secret wins, and all read the same.
  * @param directory an output folder that is ready
- * @throws Error where the file is damaged: signing with a new secret would silently kill every link that is out
+ * @throws StartError where the file cannot be read or is damaged: signing with a new secret would silently kill every link that is out
  */
 export async function keepLinkSecret(directory: string): Promise<LinkSecret> {
   const path = join(directory, FILE);
@@ -41,11 +42,11 @@ async function read(path: string): Promise<LinkSecret | undefined> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw unusableFolder({ name: 'output folder', setting: 'OUTPUT_DIR', path: dirname(path) }, error);
   }
   const [, id, secret] = /^([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_-]{43})\n$/.exec(text) ?? [];
   if (id === undefined || secret === undefined) {
-    throw new Error(
+    throw new StartError(
       `${path} is damaged. Restore it, or delete it: links that are out will stop working then.`,
     );
   }

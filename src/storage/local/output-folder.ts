@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, opendir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unusableFolder } from '../../config/index.js';
 import { DirectorySync } from './directory-sync.js';
 import { datasync, type FileOps, fileOpsFor } from './file-ops.js';
 import { Flusher } from './flusher.js';
@@ -47,7 +48,7 @@ export class OutputFolder {
   /**
    * Makes the folder ready and proves with a file that it can be written to; leftovers of a crash are removed.
    * @param ops how to reach the disk; told from the file system where not given
-   * @throws Error naming the folder and what to do
+   * @throws StartError naming the folder and what to do
    */
   static async prepare(directory: string, ops?: FileOps): Promise<OutputFolder> {
     let folder: OutputFolder | undefined;
@@ -61,12 +62,7 @@ export class OutputFolder {
       return folder;
     } catch (error) {
       await folder?.close();
-      const code = codeOf(error);
-      throw new Error(
-        `The output folder ${JSON.stringify(directory)} cannot be used (${code}). ` +
-          'Files are kept there, so it must be a folder that this process may write to; set OUTPUT_DIR to another one, or give it to the user the server runs as.',
-        { cause: error },
-      );
+      throw unusableFolder({ name: 'output folder', setting: 'OUTPUT_DIR', path: directory }, error);
     }
   }
 
