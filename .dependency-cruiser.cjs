@@ -39,6 +39,12 @@ module.exports = {
       to: { path: '^src/(?!outbound/)' },
     },
     {
+      name: 'printable-and-logging-are-leaves',
+      severity: 'error',
+      from: { path: '^src/(printable|logging)/' },
+      to: { path: '^src/(?!logging/|printable/)' },
+    },
+    {
       name: 'images-are-a-leaf',
       severity: 'error',
       from: { path: '^src/images/' },
@@ -64,10 +70,11 @@ module.exports = {
     },
     {
       name: 'the-terminal-client-stands-alone',
-      comment: 'It knows the server by HTTP only, and starts without Nest.',
+      comment:
+        'It knows the server by HTTP only, and starts without Nest. What is printable is the same question for both.',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/(?!cli/)|@nestjs' },
+      to: { path: '^src/(?!cli/|printable/)|@nestjs' },
     },
     {
       name: 'nobody-needs-the-terminal-client',

@@ -1,10 +1,12 @@
-import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import { isatty } from 'node:tty';
+import type { LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { UPLOAD_PATH } from './api-v2/index.js';
 import { AppModule } from './app.module.js';
 import { type Settings, temporaryFolderWarning } from './config/index.js';
 import { GENERATE_PATHS } from './generate/index.js';
+import { SafeLogger } from './logging/index.js';
 import { serveOpenApi } from './openapi/index.js';
 import { ProblemFilter } from './problem/index.js';
 import { ProgressIoAdapter } from './progress/index.js';
@@ -21,10 +23,11 @@ const REQUEST_MS = 3_600_000;
 /** The application with all that every instance needs, main's and the tests' alike; not listening yet. */
 export async function createApp(settings: Settings): Promise<NestExpressApplication> {
   const { level, format } = settings.log;
-  const logger = new ConsoleLogger({
+  const logger = new SafeLogger({
     logLevels: LEVELS.slice(0, LEVELS.indexOf(level) + 1),
     json: format === 'json',
-    colors: format === 'text' && process.stdout.isTTY,
+    // Said either way: left open, Nest colours what goes into files and pipes. `hasColors` knows NO_COLOR.
+    colors: format === 'text' && isatty(1) && process.stdout.hasColors(),
   });
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
     logger,

@@ -1,10 +1,11 @@
 import { styleText } from 'node:util';
+import { printable } from '../printable/index.js';
 import type { CliError } from './cli.error.js';
 import { usageError } from './cli.error.js';
 import type { Api } from './http/api.js';
 import { Interruption } from './interruption.js';
 import { errorDocument, errorText, jsonText } from './output.js';
-import { NO_PROGRESS, type Progress, type View } from './progress/progress.js';
+import { NO_PROGRESS, type Progress, printableProgress, type View } from './progress/progress.js';
 import { plainLines } from './progress/plain-lines.js';
 import { Unfinished } from './save/download.js';
 
@@ -39,7 +40,9 @@ export class Cli {
       this.shown.stop();
       process.exit(exit);
     });
-    if (options.quiet !== true) this.shown = plainLines((text) => process.stderr.write(text));
+    if (options.quiet !== true) {
+      this.shown = printableProgress(plainLines((text) => process.stderr.write(text)));
+    }
   }
 
   get env(): NodeJS.ProcessEnv {
@@ -71,9 +74,8 @@ export class Cli {
       const { bar } = await import('./progress/bar.js');
       const { createPreview, PREVIEW_ROWS } = await import('./progress/preview.js');
       const room = stderr.rows > PREVIEW_ROWS + 2;
-      this.shown = bar(stderr, preview && room ? await createPreview() : undefined, (text) =>
-        this.style('dim', text),
-      );
+      const drawn = preview && room ? await createPreview() : undefined;
+      this.shown = printableProgress(bar(stderr, drawn, (text) => this.style('dim', text)));
     }
     return this.shown;
   }
@@ -83,12 +85,18 @@ export class Cli {
     this.shown.show(view);
   }
 
-  print(text: string): void {
+  /** Lines that may hold text of the server: each stays one line, and steers no terminal. */
+  print(...lines: readonly string[]): void {
+    this.write(lines.map((line) => `${printable(line)}\n`).join(''));
+  }
+
+  /** Text of our own and of who calls, as it is. */
+  write(text: string): void {
     this.process.stdout.write(text);
   }
 
   printJson(value: unknown): void {
-    this.print(jsonText(value));
+    this.write(jsonText(value));
   }
 
   /** With `--json` on standard output, as the one document there; else for people, on standard error. */

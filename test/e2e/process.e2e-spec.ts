@@ -63,6 +63,25 @@ describe('the service as a process', () => {
     expect(await service.stop()).toMatchObject({ code: 0 });
   });
 
+  it.each(['text', 'json'])('lets nobody forge a line of its log (%s)', async (format) => {
+    const comfy = await ComfyStandin.start();
+    const service = await Service.start({ COMFYUI_SERVER: comfy.address, LOG_FORMAT: format });
+    const name = 'Node\n[Nest] 1  - 01/01/2026, 12:00:00 AM     LOG [Server] forged\u001b[2J\u009b2J\u202e';
+    const response = await post(service.url, {
+      workflow_data: { ...picture(), '2': { class_type: name, inputs: {} } },
+    });
+    expect(response.status).toBe(422);
+    await expect.poll(() => service.log).toContain('forged');
+    await service.stop();
+    await comfy.stop();
+    for (const line of service.log.split('\n').filter((one) => one.includes('forged'))) {
+      if (format === 'text') expect(line).toMatch(/^\[Nest\] \d+ {2}- .* WARN \[JobRunner\] Job /);
+      else expect((JSON.parse(line) as { message: string }).message).toContain(name);
+    }
+    // oxlint-disable-next-line no-control-regex
+    expect(service.log).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+
   describe('on SIGTERM', () => {
     const start = async (env: Record<string, string>) => {
       const comfy = await ComfyStandin.start();

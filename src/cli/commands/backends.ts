@@ -26,8 +26,8 @@ export async function listBackends(cli: Cli, token: string | undefined): Promise
   if (cli.json) return cli.printJson(answer.value);
   const value = answer.value as { backends: Backend[]; waiting: number };
   const headings = ['BACKEND', 'STATE', 'USABLE', 'BUSY', 'SUCCEEDED', 'FAILED', 'LAST ERROR'];
-  cli.print(table(headings, value.backends.map(rowOf)));
-  cli.print(`${value.waiting} ${value.waiting === 1 ? 'job waits' : 'jobs wait'}.\n`);
+  cli.print(...table(headings, value.backends.map(rowOf)));
+  cli.print(`${value.waiting} ${value.waiting === 1 ? 'job waits' : 'jobs wait'}.`);
 }
 
 /** For operators: no more jobs for a ComfyUI, or jobs again. @throws CliError */
@@ -47,7 +47,7 @@ export async function drainBackend(
   if (cli.json) return cli.printJson(answer.value);
   const value = answer.value as Backend;
   const busy = `${value.busy_slots} of ${value.slots} slots busy`;
-  cli.print(`${value.name}  ${value.draining ? 'gets no more jobs' : 'gets jobs'}, ${busy}\n`);
+  cli.print(`${value.name}  ${value.draining ? 'gets no more jobs' : 'gets jobs'}, ${busy}`);
 }
 
 /** @throws CliError `usage` */

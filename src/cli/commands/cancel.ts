@@ -17,7 +17,7 @@ export async function cancel(cli: Cli, ids: readonly string[]): Promise<ExitCode
     try {
       const job = await cancelJob(api, id, cli.interruption.signal);
       jobs.push(job);
-      if (!cli.json) cli.print(`${id}  ${verdictOn(job)}\n`);
+      if (!cli.json) cli.print(`${id}  ${verdictOn(job)}`);
     } catch (error) {
       if (!(error instanceof CliError) || error.exit !== EXIT.refused) throw error;
       errors.push(error.about(id));

@@ -98,8 +98,8 @@ function show(cli: Cli, api: Api, reply: Reply, target: Target, saved: readonly 
   if (cli.json) {
     const outputs = reply.outputs.map((output) => ({ ...output, url: api.absolute(output.url) }));
     cli.printJson({ ...reply, url, outputs, ...(target.kind === 'none' ? {} : { files: saved }) });
-  } else if (target.kind === 'none') cli.print(`${url}\n`);
-  else if (target.kind !== 'stdout') cli.print(saved.map(({ path }) => `${path}\n`).join(''));
+  } else if (target.kind === 'none') cli.print(url);
+  else if (target.kind !== 'stdout') cli.write(saved.map(({ path }) => `${path}\n`).join(''));
 }
 
 /** The job that a command has submitted or waits for, so that no end of the command forgets it. */

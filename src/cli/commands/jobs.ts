@@ -33,8 +33,8 @@ export async function listJobs(cli: Cli, { status, limit }: JobsOptions): Promis
     next = page.jobs.length === 0 ? undefined : page.next_cursor;
   } while (next !== undefined && jobs.length < limit);
   if (cli.json) return cli.printJson({ jobs, ...(next === undefined ? {} : { next_cursor: next }) });
-  if (jobs.length === 0) return cli.print('No jobs.\n');
-  cli.print(table(['JOB', 'STATUS', 'AGE', 'DONE', 'FILES', 'WHAT'], jobs.map(rowOf)));
+  if (jobs.length === 0) return cli.print('No jobs.');
+  cli.print(...table(['JOB', 'STATUS', 'AGE', 'DONE', 'FILES', 'WHAT'], jobs.map(rowOf)));
 }
 
 async function readPage(
@@ -63,7 +63,7 @@ export async function showJob(cli: Cli, id: string): Promise<void> {
       ({ node_id, size_bytes, url }) => `file      ${url} (node ${node_id}, ${bytesOf(size_bytes)})`,
     ),
   ];
-  cli.print(`${lines.join('\n')}\n`);
+  cli.print(...lines);
 }
 
 function rowOf(job: Job): string[] {

@@ -50,7 +50,7 @@ export async function run(cli: Cli, path: string, options: RunOptions): Promise<
       if (options.detach === true) {
         progress.stop();
         if (cli.json) cli.printJson(job);
-        else cli.print(`${job.job_id}\n`);
+        else cli.print(job.job_id);
         return;
       }
       await finish(cli, api, { job: job.job_id, target, options, progress, signal: limit.signal });

@@ -1,3 +1,5 @@
+import { printable } from '../../printable/index.js';
+
 /** How far something is. */
 export interface View {
   /** 0 to 1; undefined: nobody can tell. */
@@ -23,3 +25,13 @@ export const NO_PROGRESS: Progress = {
   preview: () => {},
   stop: () => {},
 };
+
+/** The same, of whose words none steers the terminal: the server says them. */
+export function printableProgress(progress: Progress): Progress {
+  return {
+    show: ({ value, what }) => progress.show({ value, what: printable(what) }),
+    note: (text) => progress.note(printable(text)),
+    preview: (bytes) => progress.preview(bytes),
+    stop: () => progress.stop(),
+  };
+}

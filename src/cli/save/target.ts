@@ -53,8 +53,7 @@ export async function prepareTarget(
 /** The path in a folder for a name that came from outside. */
 export function pathIn(folder: string, name: string): string {
   const safe = basename(name.replace(/[\\/]/g, '/'))
-    // oxlint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u001f\u007f<>:"|?*]/g, '_')
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}<>:"|?*]/gu, '_')
     .replace(/^\.+/, '');
   return join(folder, safe === '' ? 'file' : safe);
 }

@@ -1,0 +1,1 @@
+export { SafeLogger } from './safe-logger.js';

@@ -1,0 +1,1 @@
+export { printable, printableJson, printableStack } from './printable.js';
