@@ -1,5 +1,6 @@
 import type { JobState } from '../comfy/index.js';
 import { type JobChange, oncePerChange } from '../feed/index.js';
+import { toWarnings } from '../job-view/index.js';
 import { type ReplyContext, toContractOutput, toContractProgress, toContractStatus } from './contract-job.js';
 
 /** Changes of a job as the contract's server-sent events. What is the same for all its readers is written once. */
@@ -22,6 +23,7 @@ function toFrame(change: Exclude<JobChange, { type: 'output' }>): Buffer {
         queue_position: forecast.position ?? null,
         starts_in_ms: forecast.startsInMs ?? null,
         ends_in_ms: forecast.endsInMs ?? null,
+        ...toWarnings(change),
       });
     }
     case 'progress':

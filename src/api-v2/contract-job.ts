@@ -1,4 +1,5 @@
 import type { JobForecast, JobOutput, JobState, JobStatus } from '../comfy/index.js';
+import { toWarnings } from '../job-view/index.js';
 import { messageOf } from '../problem/index.js';
 import type { JobWebhookDto } from '../webhooks/index.js';
 import type { ContractJobDto, ContractOutputDto, ContractProgressDto } from './jobs.dto.js';
@@ -70,6 +71,7 @@ export function toContractJob(
     },
     urls: { self, events: `${self}/events`, cancel: `${self}/cancel` },
     outputs_via: state.outputsVia ?? (times.rendered === undefined ? null : 'files'),
+    ...toWarnings(state),
     ...(webhook === undefined ? {} : { webhook }),
   };
 }

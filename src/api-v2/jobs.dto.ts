@@ -14,6 +14,7 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { JobWarningDto } from '../job-view/index.js';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 
@@ -275,6 +276,9 @@ export class ContractJobDto {
   /** How the pictures come, or came; null until that is decided. An extension of the contract. */
   @ApiProperty({ type: 'string', enum: ['files', 'socket'], nullable: true, example: 'files' })
   outputs_via!: 'files' | 'socket' | null;
+  /** What went wrong without ending the job; absent where nothing did. An extension of the contract. */
+  @ApiPropertyOptional({ type: () => [JobWarningDto] })
+  warnings?: JobWarningDto[];
   /** Who is told of it, and how that goes; absent without `webhook_url`. An extension of the contract. */
   @ApiPropertyOptional({ type: () => JobWebhookDto })
   webhook?: JobWebhookDto;

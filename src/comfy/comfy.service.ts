@@ -51,6 +51,7 @@ import {
   JobStore,
   type JobState,
   type JobUpdate,
+  lastingWarnings,
   noBackend,
   toFailure,
 } from './jobs/index.js';
@@ -350,7 +351,9 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     const unfinished = this.store.unfinished();
     for (const { state, request } of unfinished) {
       // Files that it had kept already go when it does; it will keep them again.
-      const job = new Job(state.id, request, state.times.created, { ...state, outputs: [] });
+      const { warnings, ...rest } = state;
+      const known = { ...rest, ...lastingWarnings(warnings), outputs: [] };
+      const job = new Job(state.id, request, state.times.created, known);
       this.store.follow(job);
       this.dispatcher.restore(job);
     }

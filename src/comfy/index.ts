@@ -26,8 +26,11 @@ export {
   type JobStatus,
   type JobTimes,
   type JobUpdate,
+  type JobWarning,
   OUTPUT_TYPES,
   type OutputType,
+  WARNING_CODES,
+  type WarningCode,
 } from './jobs/index.js';
 export type { Workflow, WorkflowNode } from './workflow/index.js';
 export { parseJson, stringifyJson } from './workflow/index.js';

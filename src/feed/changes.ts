@@ -6,6 +6,7 @@ import {
   type JobPreview,
   type JobState,
   type JobStatus,
+  type JobWarning,
   type NodeErrors,
   type RunProgress,
 } from '../comfy/index.js';
@@ -21,8 +22,14 @@ export type Seen = JobSnapshot;
 /** One thing that a watcher has to be told. */
 export type JobChange =
   | { type: 'log'; level: 'warning'; message: string }
-  /** `failure` with the status `failed`. */
-  | { type: 'status'; status: JobStatus; forecast: JobForecast; failure: JobFailure | undefined }
+  /** `failure` with the status `failed`; `warnings` with a final status. */
+  | {
+      type: 'status';
+      status: JobStatus;
+      forecast: JobForecast;
+      failure: JobFailure | undefined;
+      warnings?: readonly JobWarning[];
+    }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }
   /** Without a place among the job's outputs: it is known only when all are there. */
@@ -47,9 +54,11 @@ export function changesBetween(seen: Seen | undefined, snapshot: JobSnapshot): J
 }
 
 function statusChange(seen: Seen | undefined, { state, forecast }: JobSnapshot): JobChange[] {
-  const { status, failure } = state;
+  const { status, failure, warnings } = state;
   const known = seen?.state.status === status && !forecastChanged(seen.forecast, forecast);
-  return known ? [] : [{ type: 'status', status, forecast, failure }];
+  if (known) return [];
+  const told = isFinal(state) && warnings !== undefined ? { warnings } : {};
+  return [{ type: 'status', status, forecast, failure, ...told }];
 }
 
 function progressChange(seen: JobState | undefined, { progress }: JobState): JobChange[] {
@@ -67,13 +76,17 @@ function newOutputs(seen: JobState | undefined, { outputs }: JobState): JobChang
   return outputs.flatMap((output) => (known.has(output.key) ? [] : [{ type: 'output' as const, output }]));
 }
 
-function logs(seen: JobState | undefined, { attempts, nodeErrors }: JobState): JobChange[] {
+function logs(seen: JobState | undefined, { attempts, nodeErrors, warnings = [] }: JobState): JobChange[] {
   const tries = attempts.map(
     ({ failure: { code, message } }, index) =>
       `Try ${index + 1} failed (${code}): ${message.replace(/\.$/, '')}; it is run again.`,
   );
   const skipped = nodeErrors === undefined || nodeErrors === seen?.nodeErrors ? [] : [skips(nodeErrors)];
-  return [...tries.slice(seen?.attempts.length ?? 0), ...skipped].map((message) => ({
+  const warned = warnings.filter((warning) => seen?.warnings?.includes(warning) !== true);
+  const messages = warned.map(({ message, node }) =>
+    node === undefined ? message : `Node ${node}: ${message}`,
+  );
+  return [...tries.slice(seen?.attempts.length ?? 0), ...skipped, ...messages].map((message) => ({
     type: 'log',
     level: 'warning',
     message,

@@ -70,6 +70,15 @@ describe('changesBetween', () => {
     ]);
   });
 
+  it('tells a warning when it comes, and all of them with the end', () => {
+    const warnings = [{ code: 'output_missing', message: 'It is gone.', node: '9' }] as const;
+    const seen = at({ status: 'running' });
+    const warned = changesBetween(seen, at({ status: 'running', warnings }));
+    expect(warned).toEqual([{ type: 'log', level: 'warning', message: 'Node 9: It is gone.' }]);
+    const end = changesBetween(at({ status: 'running', warnings }), at({ status: 'succeeded', warnings }));
+    expect(end).toMatchObject([{ type: 'status', status: 'succeeded', warnings }]);
+  });
+
   it('passes on no preview that is too large', () => {
     expect(types(changesBetween(undefined, at({ preview: preview(2_000_000) })))).toEqual(['status']);
   });

@@ -77,6 +77,12 @@ const FILE_REPLY_HEADERS = {
     schema: { type: 'string', format: 'uuid' },
     example: REPLY_EXAMPLE.job_id,
   },
+  'Job-Warnings': {
+    description:
+      'With a file: codes of what went wrong without ending the job, separated by commas; absent where nothing did',
+    schema: { type: 'string' },
+    example: 'output_missing',
+  },
 } as const;
 const RETRY_AFTER = {
   'Retry-After': {
@@ -340,7 +346,7 @@ export class GenerateController {
   ): Promise<StreamableFile> {
     const { key } = pickOutput(state, index ?? 0);
     const { stream, size, contentType } = await openFile(this.storage, key);
-    response.setHeader('Job-Id', state.id);
+    nameJob(state, response);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     return new StreamableFile(stream, {
       type: contentType,
@@ -358,7 +364,7 @@ export class GenerateController {
     outputAt(state, 0);
     const madeAt = new Date(state.times.finished ?? state.times.created);
     const { stream, size, contentType } = await bundle(this.storage, format, state.outputs, madeAt);
-    response.setHeader('Job-Id', state.id);
+    nameJob(state, response);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     return new StreamableFile(stream, {
       type: contentType,
@@ -366,6 +372,13 @@ export class GenerateController {
       ...(format === 'zip' ? { disposition: `attachment; filename="${state.id}.zip"` } : {}),
     });
   }
+}
+
+/** A body of bytes has no room for these: the job, and codes of what went wrong without ending it. */
+function nameJob({ id, warnings = [] }: JobState, response: Response): void {
+  response.setHeader('Job-Id', id);
+  const codes = new Set(warnings.map(({ code }) => code));
+  if (codes.size > 0) response.setHeader('Job-Warnings', [...codes].join(', '));
 }
 
 /** The job has what it needs. Whoever waits for it may have sent megabytes, which would be held until the end. */

@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nes
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
+import { JobWarningDto } from '../job-view/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
 import { Nested } from '../request/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
@@ -272,6 +273,9 @@ export class GenerateReplyDto {
     example: NODE_ERRORS_EXAMPLE,
   })
   node_errors?: Record<string, NodeErrorsDto>;
+  /** What went wrong without ending the job: files that are missing, branches that failed; absent where nothing did. */
+  @ApiPropertyOptional({ type: () => [JobWarningDto] })
+  warnings?: JobWarningDto[];
   /** Who is told of the job, and how that goes; absent without `webhook_url`. */
   @ApiPropertyOptional({ type: () => JobWebhookDto })
   webhook?: JobWebhookDto;

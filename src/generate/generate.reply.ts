@@ -1,5 +1,5 @@
 import type { JobForecast, JobOutput, JobState } from '../comfy/index.js';
-import { toOutputView, toTimingsView } from '../job-view/index.js';
+import { toOutputView, toTimingsView, toWarnings } from '../job-view/index.js';
 import { endProblem, ProblemException } from '../problem/index.js';
 import type { JobWebhookDto } from '../webhooks/index.js';
 import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
@@ -51,6 +51,7 @@ export function toReply(
     attempts: state.attempts.length + 1,
     outputs_via: state.outputsVia ?? 'files',
     ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
+    ...toWarnings(state),
     ...(webhook === undefined ? {} : { webhook }),
   };
 }

@@ -1,5 +1,5 @@
 import type { JobChange } from '../feed/index.js';
-import { toErrorView, toOutputView, toProgressView } from '../job-view/index.js';
+import { toErrorView, toOutputView, toProgressView, toWarnings } from '../job-view/index.js';
 
 /** An event for a client: its name, then its arguments. */
 export type Message = readonly [event: string, payload: object, bytes?: Uint8Array];
@@ -22,7 +22,8 @@ export function toMessages(change: JobChange, jobId: string): readonly Message[]
   }
 }
 
-function toStatus({ status, forecast }: JobChange & { type: 'status' }, jobId: string): Message {
+function toStatus(change: JobChange & { type: 'status' }, jobId: string): Message {
+  const { status, forecast } = change;
   const { position, startsInMs, endsInMs } = forecast;
   const payload = {
     job_id: jobId,
@@ -30,6 +31,7 @@ function toStatus({ status, forecast }: JobChange & { type: 'status' }, jobId: s
     position: position ?? null,
     starts_in_ms: startsInMs ?? null,
     ends_in_ms: endsInMs ?? null,
+    ...toWarnings(change),
   };
   return ['status', payload];
 }

@@ -5,6 +5,7 @@ const EXPOSED = [
   'Location',
   'Retry-After',
   'Job-Id',
+  'Job-Warnings',
   'Idempotency-Replayed',
   'Preference-Applied',
   'Content-Disposition',

@@ -39,6 +39,14 @@ const NODE_ERRORS: NodeErrors = {
 };
 
 describe('the payload', () => {
+  it('tells what went wrong without ending the job', () => {
+    const warnings = [{ code: 'output_missing', message: 'It is gone.', node: '9' }] as const;
+    expect(read(endBody('job.succeeded', state({ warnings }), BASE)).data.warnings).toEqual([
+      { code: 'output_missing', message: 'It is gone.', node_id: '9' },
+    ]);
+    expect(read(endBody('job.succeeded', state({}), BASE)).data).not.toHaveProperty('warnings');
+  });
+
   it('of a success has the files as the reply has them', () => {
     expect(read(endBody('job.succeeded', state({ outputs: [output('a.png')] }), BASE))).toEqual({
       type: 'job.succeeded',

@@ -8,10 +8,12 @@ import {
   toOutputView,
   toProgressView,
   toTimingsView,
+  toWarnings,
+  type WarningView,
 } from '../job-view/index.js';
 import type { WebhookEvent } from './webhook-events.js';
 
-/** Bytes of a payload at most, about: what is longer loses node errors, then its last outputs. */
+/** Bytes of a payload at most, about: what is longer loses node errors and warnings, then its last outputs. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 
 /** What a receiver is told of a job; what it has nothing to say about is absent. */
@@ -24,6 +26,7 @@ export interface JobData {
   error?: ErrorView;
   /** Branches of the workflow that ComfyUI skipped. */
   node_errors?: NodeErrors;
+  warnings?: WarningView[];
   progress?: ProgressView;
   timings?: TimingsView;
   attempts?: number;
@@ -44,6 +47,7 @@ export function endBody(event: WebhookEvent, state: JobState, baseUrl: string): 
       : {}),
     ...(error === undefined ? {} : { error }),
     ...(nodeErrors === undefined ? {} : { node_errors: nodeErrors }),
+    ...toWarnings(state),
     timings: toTimingsView(times),
     attempts: attempts.length + 1,
   });
@@ -76,7 +80,7 @@ function jobUrl(id: string, baseUrl: string): string {
 function bounded(event: WebhookEvent, at: number, data: JobData): string {
   const whole = textOf(event, at, data);
   if (fits(whole)) return whole;
-  const { node_errors: _, error, ...rest } = data;
+  const { node_errors: _, warnings: _warnings, error, ...rest } = data;
   const short: JobData = {
     ...rest,
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),

@@ -110,6 +110,9 @@ export class WebhookJobDto {
   /** Branches of the workflow that ComfyUI skipped, by node id. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   node_errors?: Record<string, unknown>;
+  /** What went wrong without ending the job: `code`, `message`, `node_id`; absent where nothing did. */
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object', additionalProperties: true } })
+  warnings?: Record<string, unknown>[];
   /** With `job.progress`: `value` (0 to 1), `node_id`, `class_type`, `step`, `steps`, `nodes_done`, `nodes_total`. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   progress?: Record<string, unknown>;
@@ -123,7 +126,7 @@ export class WebhookJobDto {
   /** How often the job was tried. */
   @ApiPropertyOptional({ type: 'integer', minimum: 1, example: 1 })
   attempts?: number;
-  /** True where node errors and outputs were left out, because they were more than 64 KiB; `job_url` has all. */
+  /** True where node errors, warnings and outputs were left out, because they were more than 64 KiB; `job_url` has all. */
   @ApiPropertyOptional()
   truncated?: true;
 }

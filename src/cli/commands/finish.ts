@@ -38,9 +38,14 @@ export async function finish(
   { job, target, options, progress, signal }: Finish,
 ): Promise<void> {
   const description = new JobDescription();
+  const told = new Set<string>();
+  const note = (text: string) => {
+    if (!told.has(text)) progress.note(text);
+    told.add(text);
+  };
   const tell = (news: JobNews) => {
     if (news.type === 'preview') progress.preview(news.bytes);
-    else if (news.type === 'log') progress.note(`${news.level}: ${news.message}`);
+    else if (news.type === 'log') note(`${news.level}: ${news.message}`);
     else {
       description.hear(news);
       progress.show(description.view());
@@ -49,6 +54,9 @@ export async function finish(
   const reply = await followJob(api, { job, index: options.index }, tell, signal);
   for (const [id, { class_type: name }] of Object.entries(reply.node_errors ?? {})) {
     progress.note(`ComfyUI skipped the branch of node ${id} (${name ?? 'of no class'}), which it refuses.`);
+  }
+  for (const { message, node_id: node } of reply.warnings ?? []) {
+    note(`warning: ${node === undefined ? '' : `Node ${node}: `}${message}`);
   }
   const { index: meant = 0 } = options;
   const wanted = options.all === true ? reply.outputs : reply.outputs.filter(({ index }) => index === meant);

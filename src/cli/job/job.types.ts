@@ -31,6 +31,7 @@ export interface Reply {
   timings: Record<string, number>;
   attempts: number;
   node_errors?: Record<string, NodeError>;
+  warnings?: { code: string; message: string; node_id?: string }[];
 }
 
 /** How far a job is, as `/api/v2` tells it. */

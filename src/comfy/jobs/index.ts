@@ -10,6 +10,7 @@ export { JobRetention } from './job-retention.js';
 export { JobQueue } from './job-queue.port.js';
 export { toFailure } from './failure.js';
 export { JobRunner } from './job-runner.js';
+export { type JobWarning, lastingWarnings, WARNING_CODES, type WarningCode } from './job-warning.js';
 export { OUTPUT_TYPES, type OutputType } from './output-type.js';
 export type {
   JobAttempt,

@@ -1,3 +1,4 @@
+import { lastingWarnings, withWarning } from './job-warning.js';
 import type { JobAttempt, JobEvent, JobState } from './job.types.js';
 
 export function initialState(id: string, created: number): JobState {
@@ -31,6 +32,8 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
       return { ...state, preview: event.preview };
     case 'output':
       return { ...state, outputs: [...state.outputs, event.output] };
+    case 'warned':
+      return { ...state, warnings: withWarning(state.warnings, event.warning) };
     case 'rendered':
       return { ...state, status: 'storing', times: { ...state.times, rendered: event.at } };
     case 'retried':
@@ -47,10 +50,11 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
 }
 
 /** As when it was new, but for what it has been through. */
-function again({ id, times, outputsVia }: JobState, attempts: readonly JobAttempt[]): JobState {
+function again({ id, times, outputsVia, warnings }: JobState, attempts: readonly JobAttempt[]): JobState {
   return {
     ...initialState(id, times.created),
     attempts,
+    ...lastingWarnings(warnings),
     ...(outputsVia === undefined ? {} : { outputsVia }),
   };
 }

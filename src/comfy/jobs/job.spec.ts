@@ -51,6 +51,23 @@ describe('reduceJob', () => {
     });
   });
 
+  it('keeps warnings, each once; those of outputs end with the try that they are about', () => {
+    const missing = { code: 'output_missing', message: 'gone', node: '1' } as const;
+    const torn = { code: 'input_truncated', message: 'cut off', node: '2' } as const;
+    const warned = fold(
+      { type: 'warned', warning: torn },
+      { type: 'warned', warning: missing },
+      { type: 'warned', warning: { ...missing } },
+    );
+    expect(warned.warnings).toEqual([torn, missing]);
+    expect(reduceJob(warned, { type: 'requeued' }).warnings).toEqual([torn]);
+    expect(reduceJob(warned, { type: 'succeeded', at: 2, outputs: [] }).warnings).toEqual([torn, missing]);
+    const many = Array.from({ length: 200 }, (_, nth): JobEvent => {
+      return { type: 'warned', warning: { ...missing, message: `gone ${nth}` } };
+    });
+    expect(fold(...many).warnings).toHaveLength(100);
+  });
+
   it('starts again after a try that came to nothing, and remembers it', () => {
     const attempt = {
       backend: 'gpu',

@@ -3,6 +3,7 @@ import type { StorageErrorCode, StoredFile } from '../../storage/index.js';
 import type { ComfyErrorCode, NodeErrors, NodeInput } from '../comfy.error.js';
 import type { OutputsVia, RunProgress } from '../client/index.js';
 import type { MediaInput, OutputPlace, Workflow } from '../workflow/index.js';
+import type { JobWarning } from './job-warning.js';
 import type { OutputType } from './output-type.js';
 
 /** What a job is asked to do; checked already. */
@@ -105,6 +106,8 @@ export interface JobState {
   preview?: JobPreview;
   /** Branches of the workflow that ComfyUI skipped (recording 16). */
   nodeErrors?: NodeErrors;
+  /** What went wrong without ending the job, in the order in which it happened; absent: nothing. */
+  warnings?: readonly JobWarning[];
   /** As they come; complete, and in the order that `inOrder` says, when the status is `succeeded`. */
   outputs: readonly JobOutput[];
   failure?: JobFailure;
@@ -119,6 +122,8 @@ export type JobEvent =
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }
   | { type: 'output'; output: JobOutput }
+  /** Something went wrong that does not end the job. */
+  | { type: 'warned'; warning: JobWarning }
   | { type: 'rendered'; at: number }
   /** Given up on its backend, and in line again. */
   | { type: 'retried'; attempt: JobAttempt }
