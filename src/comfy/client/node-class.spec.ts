@@ -23,3 +23,15 @@ describe('what /object_info says of files', () => {
     expect([...readNodeClass({ input }).media]).toEqual(media);
   });
 });
+
+describe('what /object_info says of the node itself', () => {
+  it.each<[string, unknown, Partial<ReturnType<typeof readNodeClass>>]>([
+    ['SaveImage', { output_node: true, api_node: false }, { outputNode: true, apiNode: false }],
+    ['a partner node', { output_node: false, api_node: true }, { outputNode: false, apiNode: true }],
+    ['of 0.3.11', { output_node: false }, { outputNode: false, apiNode: undefined }],
+    ['something odd', { output_node: 1, api_node: null }, { outputNode: undefined, apiNode: undefined }],
+    ['nothing', undefined, { outputNode: undefined, apiNode: undefined }],
+  ])('%s', (_, info, expected) => {
+    expect(readNodeClass(info)).toMatchObject(expected);
+  });
+});

@@ -5,6 +5,10 @@ import { asRecord } from './messages.js';
 export interface NodeClass {
   /** Its inputs that name a file, and what that has to be. */
   media: ReadonlyMap<string, MediaKind>;
+  /** `output_node`: the server runs a prompt for the sake of such nodes, and takes no others as targets. Undefined where it does not say. */
+  outputNode: boolean | undefined;
+  /** `api_node`: the node calls a paid service of a partner. Servers of 0.3.11 do not say. */
+  apiNode: boolean | undefined;
 }
 
 /** How `/object_info` marks inputs whose files the page uploads. */
@@ -18,7 +22,8 @@ const MARKS: readonly (readonly [string, MediaKind])[] = [
 
 /** Reads one class of `/object_info`: an input is `[type, options]`. */
 export function readNodeClass(info: unknown): NodeClass {
-  const { required, optional } = asRecord(asRecord(info)?.['input']) ?? {};
+  const record = asRecord(info);
+  const { required, optional } = asRecord(record?.['input']) ?? {};
   const inputs = { ...asRecord(required), ...asRecord(optional) };
   const media = new Map<string, MediaKind>();
   for (const [input, spec] of Object.entries(inputs)) {
@@ -26,5 +31,9 @@ export function readNodeClass(info: unknown): NodeClass {
     const mark = MARKS.find(([name]) => options?.[name] === true);
     if (mark !== undefined) media.set(input, mark[1]);
   }
-  return { media };
+  return { media, outputNode: asBoolean(record?.['output_node']), apiNode: asBoolean(record?.['api_node']) };
+}
+
+function asBoolean(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
 }
