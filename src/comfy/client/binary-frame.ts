@@ -1,4 +1,5 @@
 import { asRecord, asString } from './messages.js';
+import { parsePythonJson } from './python-json.js';
 
 /** A picture in a binary frame. `tag` tells whose it is; old servers send none (06a, 13). */
 export interface BinaryImage {
@@ -37,7 +38,7 @@ export function parseBinaryFrame(frame: Buffer): BinaryImage | undefined {
 function parseTagged(json: string, bytes: Uint8Array): BinaryImage | undefined {
   let data: Record<string, unknown> | undefined;
   try {
-    data = asRecord(JSON.parse(json));
+    data = asRecord(parsePythonJson(json));
   } catch {
     return undefined;
   }

@@ -15,6 +15,7 @@ const LIMITS: ClientLimits = {
     silenceMs: 300,
     blindPollMs: 30,
     lostAfterMs: 500,
+    refusedAfterMs: 200,
     doubtMs: 200,
     replyGraceMs: 200,
     historyGraceMs: 100,

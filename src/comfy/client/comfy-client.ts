@@ -8,6 +8,7 @@ import type { FileToUpload } from './multipart.js';
 import { type NodeClass, readNodeClass } from './node-class.js';
 import { PromptCanceller } from './prompt-canceller.js';
 import { PromptRouter } from './prompt-router.js';
+import { QueueWatch } from './queue-watch.js';
 import { runPrompt } from './run.js';
 import { RUN_LIMITS, type RunEvent, type RunLimits, type RunRequest } from './run.types.js';
 
@@ -26,6 +27,7 @@ export class ComfyClient {
   private readonly router: PromptRouter;
   private readonly canceller: PromptCanceller;
   private readonly janitor: HistoryJanitor;
+  private readonly queueWatch: QueueWatch;
 
   constructor(
     address: BackendAddress,
@@ -38,6 +40,8 @@ export class ComfyClient {
     this.router = new PromptRouter(this.socket.messages$);
     this.canceller = new PromptCanceller(this.http);
     this.janitor = new HistoryJanitor(this.http);
+    this.queueWatch = new QueueWatch(this.http, this.socket.messages$, this.socket.state$);
+    this.socket.state$.subscribe(() => this.canceller.reconnected());
   }
 
   /** Whether prompts can be run now; the current answer first. */
@@ -60,8 +64,8 @@ export class ComfyClient {
 
   /** See `runPrompt`. */
   run(request: RunRequest): Observable<RunEvent> {
-    const { http, socket, router, canceller } = this;
-    return runPrompt({ http, socket, router, canceller, limits: this.limits.run }, request);
+    const { http, socket, router, canceller, queueWatch } = this;
+    return runPrompt({ http, socket, router, canceller, queueWatch, limits: this.limits.run }, request);
   }
 
   /** Resolves when nothing is done any more about a run that was left early. @returns whether it is off the server for certain */
@@ -124,6 +128,7 @@ export class ComfyClient {
     await Promise.race([Promise.all([this.canceller.idle(), this.janitor.flush()]), grace]);
     clearTimeout(timer);
     this.router.close();
+    this.queueWatch.close();
     this.socket.close();
     await this.http.close();
   }

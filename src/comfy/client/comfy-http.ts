@@ -7,6 +7,7 @@ import type { Workflow } from '../workflow/index.js';
 import { BackendError, PromptRejected } from './backend.error.js';
 import { asRecord, asString, type FileRef } from './messages.js';
 import { type FileToUpload, toMultipart } from './multipart.js';
+import { parsePythonJson, type PythonJsonOptions } from './python-json.js';
 
 export interface HttpLimits {
   /** Kept connections to one ComfyUI: so many for prompts and questions, and as many for files. */
@@ -64,6 +65,8 @@ export interface QueuedPrompt {
 export interface QueueSnapshot {
   running: QueuedPrompt[];
   pending: QueuedPrompt[];
+  /** False where a row could not be read: a prompt that is not in the lists may be there all the same. */
+  complete: boolean;
 }
 
 /** An answer of `/view` under way. */
@@ -116,7 +119,7 @@ export class ComfyHttp {
 
   /**
    * `POST /prompt`.
-   * @throws PromptRejected on 400, and on a 500 of ComfyUI's own; BackendError otherwise, `inDoubt` where the prompt may have been accepted
+   * @throws PromptRejected on a 400 and a 500 of ComfyUI's own; BackendError otherwise, `inDoubt` where the prompt may have been accepted
    */
   async submit(prompt: PromptToSubmit): Promise<PromptAccepted> {
     const body = stringifyJson({
@@ -133,35 +136,28 @@ export class ComfyHttp {
       throw new PromptRejected('unreadable', 'ComfyUI failed while reading it', '', undefined);
     }
     const json = asRecord(readJson(text));
-    if (answer.statusCode === 400) {
-      const error = asRecord(json?.['error']);
-      throw new PromptRejected(
-        asString(error?.['type']) ?? 'invalid_prompt',
-        asString(error?.['message']) ?? 'ComfyUI refused the prompt',
-        asString(error?.['details']) ?? '',
-        json?.['node_errors'],
-      );
-    }
+    // A 400 of a proxy holds no `error`, and says nothing of the graph.
+    if (answer.statusCode === 400 && json?.['error'] !== undefined) throw readRejection(json);
+    this.expectOk(answer, 'POST /prompt');
     const promptId = asString(json?.['prompt_id']);
-    if (answer.statusCode !== 200 || promptId === undefined) {
-      throw new BackendError(
-        'status',
-        `POST /prompt was answered with ${answer.statusCode}`,
-        answer.statusCode,
-      );
-    }
+    if (promptId === undefined) throw unreadable('POST /prompt');
     return { promptId, nodeErrors: json?.['node_errors'] };
   }
 
-  /** `GET /history/{id}`: the entry, or undefined. Unknown, pending, running and lost prompts have none alike. */
+  /**
+   * `GET /history/{id}`: the entry, or undefined. Unknown, pending, running and lost prompts have none alike.
+   * @throws BackendError `unreadable` also where the answer holds something else instead
+   */
   async history(promptId: string): Promise<unknown> {
-    const entries = asRecord(await this.getJson(`/history/${encodeURIComponent(promptId)}`));
-    return entries?.[promptId];
+    const entries = await this.getObject(`/history/${encodeURIComponent(promptId)}`, { exactIntegers: true });
+    if (Object.hasOwn(entries, promptId)) return entries[promptId];
+    if (Object.keys(entries).length > 0) throw unreadable('GET /history/{id}');
+    return undefined;
   }
 
   /** Looks through the newest entries for one that carries our mark; for old servers, which replace our ids. */
   async historyByMark(mark: string): Promise<{ promptId: string; entry: unknown } | undefined> {
-    const entries = asRecord(await this.getJson('/history?max_items=64')) ?? {};
+    const entries = await this.getObject('/history?max_items=64', { exactIntegers: true });
     for (const [promptId, entry] of Object.entries(entries)) {
       const prompt = asRecord(entry)?.['prompt'];
       if (Array.isArray(prompt) && readMark(prompt[3]) === mark) return { promptId, entry };
@@ -171,10 +167,14 @@ export class ComfyHttp {
 
   /** `GET /queue`. */
   async queue(): Promise<QueueSnapshot> {
-    const json = asRecord(await this.getJson('/queue'));
+    const { queue_running: runningRows, queue_pending: pendingRows } = await this.getObject('/queue');
+    if (!Array.isArray(runningRows) || !Array.isArray(pendingRows)) throw unreadable('GET /queue');
+    const running = this.readRows(runningRows);
+    const pending = this.readRows(pendingRows);
     return {
-      running: this.readRows(json?.['queue_running']),
-      pending: this.readRows(json?.['queue_pending']),
+      running,
+      pending,
+      complete: running.length + pending.length === runningRows.length + pendingRows.length,
     };
   }
 
@@ -200,17 +200,21 @@ export class ComfyHttp {
   }
 
   /**
-   * `POST /api/jobs/{id}/cancel` of newer servers (reported, 0.26 and later): stops a pending or running prompt and touches no
-   * other. @returns false where the server does not know the route
+   * `POST /api/jobs/{id}/cancel` of servers from June 2026 on: stops a pending or running prompt and touches no other.
+   * @returns `unsupported` where the server does not know the route (404; 405 in 0.8.0, 25); `cancelled: false` says that the
+   * prompt has ended or is unknown
+   * @throws BackendError
    */
-  async cancelJob(promptId: string): Promise<boolean> {
+  async cancelJob(promptId: string): Promise<{ cancelled: boolean } | 'unsupported'> {
     const answer = await this.request('POST', `/api/jobs/${encodeURIComponent(promptId)}/cancel`, {
       body: '{}',
     });
-    await answer.body.dump();
-    if (answer.statusCode === 404 || answer.statusCode === 405) return false;
+    const json = asRecord(readJson(await this.text(answer)));
+    if (answer.statusCode === 404 || answer.statusCode === 405) return 'unsupported';
     this.expectOk(answer, 'POST /api/jobs/{id}/cancel');
-    return true;
+    const cancelled = json?.['cancelled'];
+    if (typeof cancelled !== 'boolean') throw unreadable('POST /api/jobs/{id}/cancel');
+    return { cancelled };
   }
 
   /**
@@ -258,16 +262,15 @@ export class ComfyHttp {
     const json = asRecord(readJson(await this.text(answer)));
     this.expectOk(answer, 'POST /upload/image');
     const name = asString(json?.['name']);
-    if (name === undefined)
-      throw new BackendError('status', 'POST /upload/image named no file', answer.statusCode);
+    if (name === undefined) throw unreadable('POST /upload/image');
     const subfolder = asString(json?.['subfolder']) ?? '';
     return subfolder === '' ? name : `${subfolder}/${name}`;
   }
 
   /** `GET /object_info/{class}`: what ComfyUI says of a node class; undefined where it has none of this name (18). @throws BackendError */
   async objectInfo(className: string): Promise<unknown> {
-    const classes = asRecord(await this.getJson(`/object_info/${encodeURIComponent(className)}`));
-    return classes !== undefined && Object.hasOwn(classes, className) ? classes[className] : undefined;
+    const classes = await this.getObject(`/object_info/${encodeURIComponent(className)}`);
+    return Object.hasOwn(classes, className) ? classes[className] : undefined;
   }
 
   /** Ends every connection; what is under way fails. */
@@ -275,10 +278,13 @@ export class ComfyHttp {
     await Promise.all([this.pool.destroy(), this.files.destroy()]);
   }
 
-  private async getJson(path: string): Promise<unknown> {
+  /** @throws BackendError `unreadable` where the body is no JSON object */
+  private async getObject(path: string, options?: PythonJsonOptions): Promise<Record<string, unknown>> {
     const answer = await this.request('GET', path);
-    const json = readJson(await this.text(answer));
-    this.expectOk(answer, `GET ${path.split(/[?]/)[0]}`);
+    const what = `GET ${path.split(/[?]/)[0]}`;
+    const json = asRecord(readJson(await this.text(answer), options));
+    this.expectOk(answer, what);
+    if (json === undefined) throw unreadable(what);
     return json;
   }
 
@@ -330,8 +336,8 @@ export class ComfyHttp {
     }
   }
 
-  private readRows(value: unknown): QueuedPrompt[] {
-    return (Array.isArray(value) ? (value as unknown[]) : []).flatMap((row) => {
+  private readRows(rows: readonly unknown[]): QueuedPrompt[] {
+    return rows.flatMap((row) => {
       if (!Array.isArray(row) || typeof row[1] !== 'string') return [];
       const ours = asRecord(row[3])?.[OWNER_MARK] === this.owner;
       return [{ promptId: row[1], mark: readMark(row[3]), ours }];
@@ -341,23 +347,57 @@ export class ComfyHttp {
   private async text({ body, headers, statusCode }: Dispatcher.ResponseData): Promise<string> {
     if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) {
       body.destroy();
-      throw new BackendError('status', 'The answer is too large', statusCode);
+      throw new BackendError('unreadable', 'The answer is too large', statusCode);
     }
+    const chunks: Buffer[] = [];
+    let size = 0;
     try {
-      return await body.text();
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        size += chunk.length;
+        // Leaving the loop ends the body.
+        if (size > MAX_JSON_BYTES) break;
+      }
     } catch (error) {
       throw asBackendError(error);
     }
+    if (size > MAX_JSON_BYTES) throw new BackendError('unreadable', 'The answer is too large', statusCode);
+    return Buffer.concat(chunks).toString('utf8');
   }
 }
 
-/** Undefined for a proxy's HTML page and the like: the status says more than the body. */
-function readJson(text: string): unknown {
+/** Undefined for a proxy's HTML page and the like: where the status is wrong, it says more than the body. */
+function readJson(text: string, options?: PythonJsonOptions): unknown {
   try {
-    return text === '' ? undefined : (JSON.parse(text) as unknown);
+    return text === '' ? undefined : parsePythonJson(text, options);
   } catch {
     return undefined;
   }
+}
+
+function unreadable(what: string): BackendError {
+  return new BackendError('unreadable', `${what} was not answered as ComfyUI answers`, 200);
+}
+
+/** The body of a 400 (04). Newer servers name a single node in `extra_info` of the error instead of in `node_errors`. */
+function readRejection(json: Record<string, unknown>): PromptRejected {
+  const error = asRecord(json['error']);
+  const type = asString(error?.['type']) ?? 'invalid_prompt';
+  const message = asString(error?.['message']) ?? asString(json['error']) ?? 'ComfyUI refused the prompt';
+  const details = asString(error?.['details']) ?? '';
+  const extra = asRecord(error?.['extra_info']);
+  const node = asString(extra?.['node_id']);
+  const nodeErrors =
+    node === undefined
+      ? json['node_errors']
+      : {
+          ...asRecord(json['node_errors']),
+          [node]: {
+            class_type: asString(extra?.['class_type']) ?? '',
+            errors: [{ type, message, details, extra_info: extra }],
+          },
+        };
+  return new PromptRejected(type, message, details, nodeErrors);
 }
 
 function readMark(extraData: unknown): string | undefined {

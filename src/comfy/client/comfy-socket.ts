@@ -25,6 +25,9 @@ export const SOCKET_LIMITS: SocketLimits = {
   maxFrameBytes: 256 * 1024 * 1024,
 };
 
+/** After these no node of the prompt runs; a new prompt has to begin before untagged frames are anybody's again. */
+const ENDS: ReadonlySet<string> = new Set(['execution_start', 'execution_success', 'execution_interrupted']);
+
 /** `clientId` is what prompts must be submitted with so that their events come here; undefined while not connected. */
 export interface SocketState {
   clientId: string | undefined;
@@ -79,6 +82,8 @@ export class ComfySocket {
       maxPayload: this.limits.maxFrameBytes,
       // ComfyUI offers compression, and it costs 2 ms a prompt; previews are JPEG anyway.
       perMessageDeflate: false,
+      // One odd byte in a text must not end the connection of all prompts.
+      skipUTF8Validation: true,
     });
     this.socket = socket;
     this.hear(socket, clientId);
@@ -101,7 +106,10 @@ export class ComfySocket {
   private hear(socket: WebSocket, clientId: string): void {
     let alive = true;
     let heartbeat: NodeJS.Timeout | undefined;
-    /** Whose untagged frames are: one server runs one prompt at a time, and `executing` names it (06a). */
+    /**
+     * Whose untagged frames are: one server runs one prompt at a time, and `executing` names it (06a). Undefined between our
+     * prompts: then they belong to a prompt of somebody who has no client id, and come to everybody (42).
+     */
     let executing: { promptId: string; node: string; displayNode: string } | undefined;
 
     socket.on('open', () => {
@@ -127,15 +135,13 @@ export class ComfySocket {
         else this.messageSubject.next({ type: 'image', mime: image.mime, bytes: image.bytes, ...owner });
         return;
       }
-      const message = parseTextFrame(data.toString('utf8'));
-      if (message === undefined) {
-        this.ignored += 1;
-        return;
-      }
+      const message = parseTextFrame(data);
+      if (message === undefined || message.type === 'unreadable') this.ignored += 1;
+      if (message === undefined) return;
       if (message.type === 'executing') {
         const { promptId, node, displayNode } = message;
         executing = node === null ? undefined : { promptId, node, displayNode: displayNode ?? node };
-      }
+      } else if (ENDS.has(message.type)) executing = undefined;
       this.messageSubject.next(message);
     });
   }

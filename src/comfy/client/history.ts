@@ -1,3 +1,4 @@
+import { BackendError } from './backend.error.js';
 import { asRecord, asString, parseFailure, readTimestamp, type ExecutionFailure } from './messages.js';
 import { readNodeOutput, type RunOutput } from './outputs.js';
 
@@ -15,12 +16,14 @@ const ENDS: ReadonlySet<unknown> = new Set(['execution_success', 'execution_erro
 
 /**
  * Reads one entry of `/history`. Failure and interruption both have `status_str: "error"`; only the last end in `messages`
- * tells which (05a, 07). Undefined while the entry says nothing final.
+ * tells which (05a, 07).
+ * @returns undefined for no entry
+ * @throws BackendError `unreadable` for an entry of which neither an end nor outputs can be read
  */
 export function readHistoryEntry(entry: unknown): HistoryOutcome | undefined {
-  const data = asRecord(entry);
-  const status = asRecord(data?.['status']);
-  if (data === undefined) return undefined;
+  if (entry === undefined) return undefined;
+  const data = asRecord(entry) ?? {};
+  const status = asRecord(data['status']);
   const messages = (Array.isArray(status?.['messages']) ? (status['messages'] as unknown[]) : []).map(
     (message): readonly [unknown, Record<string, unknown>] => {
       const [type, detail] = Array.isArray(message) ? (message as unknown[]) : [];
@@ -36,6 +39,9 @@ export function readHistoryEntry(entry: unknown): HistoryOutcome | undefined {
   if (end === 'execution_interrupted') return { ended: 'interrupted', ...common };
   if (end === 'execution_error' || (end === undefined && asString(status?.['status_str']) === 'error')) {
     return { ended: 'error', failure: parseFailure(detail), ...common };
+  }
+  if (asRecord(data['outputs']) === undefined) {
+    throw new BackendError('unreadable', 'The history entry holds no end and no outputs', 200);
   }
   return { ended: 'success', ...common };
 }

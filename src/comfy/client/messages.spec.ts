@@ -31,7 +31,7 @@ describe.each(recordings)('recording $name', ({ url }) => {
   it('has no frame that we do not know', () => {
     for (const { kind, json, base64, eventType } of received) {
       if (kind === 'ws-text') {
-        const message = parseTextFrame(JSON.stringify(json));
+        const message = parseTextFrame(Buffer.from(JSON.stringify(json)));
         expect(message, JSON.stringify(json)).toBeDefined();
         expect(message?.type.replace('_untagged', '')).toBe(json?.['type']);
       }
@@ -62,15 +62,53 @@ describe.each(recordings)('recording $name', ({ url }) => {
 });
 
 describe('parseTextFrame', () => {
-  it.each([
-    '',
-    'null',
-    '[]',
-    '{"type":',
-    '{"type":"executed"}',
-    '{"type":"executed","data":{}}',
-    '{"type":"new","data":{}}',
-  ])('lets %j pass by', (text) => expect(parseTextFrame(text)).toBeUndefined());
+  const parse = (text: string) => parseTextFrame(Buffer.from(text));
+
+  it.each(['{"type":"new","data":{}}', '{"type":"logs","data":[]}', '{"data":{}}'])(
+    'lets %j pass by',
+    (text) => expect(parse(text)).toBeUndefined(),
+  );
+
+  it.each(['', 'null', '[]', '{"type":', '{"type":"executed"}', '{"type":"executed","data":{}}'])(
+    'says that %j cannot be read',
+    (text) => expect(parse(text)).toEqual({ type: 'unreadable' }),
+  );
+
+  it('says whose a frame is that does not hold what its kind promises', () => {
+    expect(parse('{"type":"executed","data":{"prompt_id":"p","node":"5","output":"x"}}')).toEqual({
+      type: 'unreadable',
+      promptId: 'p',
+    });
+  });
+
+  it('reads what Python writes for numbers that JSON does not know', () => {
+    const text =
+      '{"type": "executed", "data": {"node": "5", "prompt_id": "p", "output": {"score": [NaN, 18446744073709551615]}}}';
+    expect(parse(text)).toMatchObject({
+      type: 'executed',
+      displayNode: '5',
+      output: { score: [NaN, 18446744073709551615n] },
+    });
+    expect(
+      parse('{"type": "progress", "data": {"node": "5", "prompt_id": "p", "value": NaN, "max": NaN}}'),
+    ).toEqual({ type: 'progress', promptId: 'p', node: '5', value: 0, max: 0 });
+    expect(
+      parse('{"type": "executed", "data": {"node": "5", "prompt_id": "p", "output": null}}'),
+    ).toMatchObject({
+      output: {},
+    });
+  });
+
+  it('parses a progress_state when it is read, and not before', () => {
+    const head = '{"type": "progress_state", "data": {"prompt_id": "p", "nodes": ';
+    const message = parse(`${head}{"1": {"value": NaN, "max": 2.0, "state": "running", "activity": "x"}}}}`);
+    if (message?.type !== 'progress_state') return expect.fail('another kind');
+    expect(message.frame.read()).toEqual([
+      { node: '1', displayNode: '1', value: 0, max: 2, state: 'running' },
+    ]);
+    const torn = parse(`${head}{"1": `);
+    expect(torn?.type === 'progress_state' && torn.frame.read()).toEqual([]);
+  });
 });
 
 describe('parseBinaryFrame', () => {

@@ -1,3 +1,4 @@
+import { stringifyPythonJson } from './python-json.js';
 import { asRecord, asString, type FileRef, type NodeOutput } from './messages.js';
 
 /** One thing a node made. `kind` is the name of the list it stood in: `images`, `gifs`, `audio`, `latents`, `text`, … */
@@ -33,9 +34,14 @@ export function readNodeOutput(node: string, displayNode: string, output: NodeOu
 
 /** Undefined for nothing, and for what wants to be a file and names none. */
 function readText(item: unknown): string | undefined {
-  if (typeof item === 'string') return item;
+  if (typeof item === 'string') return wellFormed(item);
   if (item === null || asRecord(item)?.['filename'] !== undefined) return undefined;
-  return JSON.stringify(item);
+  return stringifyPythonJson(item);
+}
+
+/** Lone surrogates, which UTF-8 cannot hold, become U+FFFD. */
+function wellFormed(text: string): string {
+  return /\p{Surrogate}/u.test(text) ? Buffer.from(text, 'utf8').toString('utf8') : text;
 }
 
 function readFileRef(item: unknown): FileRef | undefined {

@@ -19,7 +19,7 @@ describe('ProgressMeter', () => {
   it('weighs a node by its steps', () => {
     const meter = new ProgressMeter(workflow);
     const running = [node('load', 1, 1, 'finished'), node('sample', 9, 18, 'running')];
-    expect(meter.take({ type: 'progress_state', promptId, nodes: running })?.value).toBeCloseTo((1 + 9) / 20);
+    expect(meter.takeStates(running)?.value).toBeCloseTo((1 + 9) / 20);
   });
 
   it('follows an old server, which only says what runs', () => {
@@ -59,7 +59,7 @@ describe('ProgressMeter', () => {
   it('does not mind nodes of an expansion', () => {
     const meter = new ProgressMeter(workflow);
     const nodes = [node('sample.0.0.1', 5, 10, 'running')];
-    expect(meter.take({ type: 'progress_state', promptId, nodes })).toBeUndefined();
+    expect(meter.takeStates(nodes)).toBeUndefined();
   });
 
   it('says nothing where nothing has changed', () => {

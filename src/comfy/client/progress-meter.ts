@@ -1,5 +1,5 @@
 import type { Workflow } from '../workflow/index.js';
-import type { PromptMessage } from './messages.js';
+import type { NodeProgress, PromptMessage } from './messages.js';
 
 /** How far a prompt is. */
 export interface RunProgress {
@@ -61,21 +61,24 @@ export class ProgressMeter {
         this.finishCurrent(message.displayNode ?? message.node);
         return this.enter(message.displayNode ?? message.node);
       case 'progress':
+        if (message.max <= 0) return undefined;
         this.measure(message.node, message.value, message.max);
         return this.update({ step: message.value, steps: message.max });
-      case 'progress_state': {
-        for (const { node, value, max, state } of message.nodes) {
-          if (state === 'finished') this.finish(node);
-          else if (state === 'running') this.measure(node, value, max);
-        }
-        return this.update({});
-      }
       case 'executed':
         this.finish(message.displayNode);
         return this.update({});
       default:
         return undefined;
     }
+  }
+
+  /** As `take`, for what a `progress_state` says; the other messages tell nearly as much, so it may be left out. */
+  takeStates(nodes: readonly NodeProgress[]): RunProgress | undefined {
+    for (const { node, value, max, state } of nodes) {
+      if (state === 'finished') this.finish(node);
+      else if (state === 'running') this.measure(node, value, max);
+    }
+    return this.update({});
   }
 
   private enter(node: string): RunProgress | undefined {

@@ -14,8 +14,8 @@ const STRIKE_MS = 10_000;
  */
 export class PromptCanceller {
   private readonly underWay = new Map<string, Promise<boolean>>();
-  /** Whether this server has `/api/jobs/{id}/cancel`; asked once. */
-  private hasJobCancel: boolean | undefined;
+  /** False once this server has said that it has no `/api/jobs/{id}/cancel`. */
+  private mayCancelJobs = true;
   private lastInterrupt = -Infinity;
   private retired = false;
 
@@ -33,6 +33,11 @@ export class PromptCanceller {
       .catch(() => false)
       .finally(() => this.underWay.delete(key));
     this.underWay.set(key, work);
+  }
+
+  /** Another server may be there, of another version. */
+  reconnected(): void {
+    this.mayCancelJobs = true;
   }
 
   /** No more cancels; those under way are finished. */
@@ -62,25 +67,38 @@ export class PromptCanceller {
 
   /** @returns whether the prompt is gone */
   private async stop(promptId: string, mark: string): Promise<boolean> {
-    if (this.hasJobCancel !== false) this.hasJobCancel = await this.http.cancelJob(promptId);
-    let interrupted = this.hasJobCancel;
+    let interrupted = await this.cancelJob(promptId);
     const start = performance.now();
     for (let look = 0; performance.now() - start < LOOK_FOR_MS; look += 1) {
-      const { running, pending } = await this.http.queue();
+      const { running, pending, complete } = await this.http.queue();
       const waiting = find(pending, promptId, mark);
       const current = find(running, promptId, mark);
-      if (waiting === undefined && current === undefined) return true;
-      // Deleting first: while it takes effect the prompt can start, so the queue is looked at again.
-      if (waiting !== undefined) await this.http.deletePending([waiting.promptId]);
-      // Once only: an old server stops whatever runs, and by the second time that may be somebody else's (07).
-      else if (current !== undefined && !interrupted) {
-        interrupted = true;
-        this.lastInterrupt = performance.now();
-        await this.http.interrupt(current.promptId);
-      }
+      if (waiting !== undefined) {
+        // Deleting first: while it takes effect the prompt can start, so the queue is looked at again.
+        await this.http.deletePending([waiting.promptId]);
+      } else if (current !== undefined) {
+        // Once only: an old server stops whatever runs, and by the second time that may be somebody else's (07).
+        if (!interrupted) {
+          interrupted = true;
+          this.lastInterrupt = performance.now();
+          await this.http.interrupt(current.promptId);
+        }
+      } else if (complete) return true;
       await sleep(look === 0 ? 20 : LOOK_EVERY_MS, undefined, { ref: false });
     }
     return false;
+  }
+
+  /**
+   * Lets the server cancel it, where it can: that is one step, and touches no other prompt.
+   * @returns whether it was cancelled; false where it has ended, is unknown, or the server does not say
+   */
+  private async cancelJob(promptId: string): Promise<boolean> {
+    if (!this.mayCancelJobs) return false;
+    // A proxy may let only the routes through that it knows; the older ways are left.
+    const answer = await this.http.cancelJob(promptId).catch(() => undefined);
+    if (answer === 'unsupported') this.mayCancelJobs = false;
+    return typeof answer === 'object' && answer.cancelled;
   }
 }
 

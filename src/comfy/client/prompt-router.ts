@@ -31,6 +31,7 @@ export class PromptRouter {
   constructor(messages$: Observable<SocketMessage>) {
     this.subscription = messages$.subscribe((message) => {
       if ('promptId' in message) this.route(message);
+      else if (message.type === 'unreadable') this.tellAll();
     });
   }
 
@@ -59,6 +60,12 @@ export class PromptRouter {
     this.keptBytes = 0;
   }
 
+  /** It may have been anybody's. */
+  private tellAll(): void {
+    for (const [promptId, watcher] of this.watchers) watcher.next({ type: 'unreadable', promptId });
+    for (const promptId of this.kept.keys()) this.forget(promptId);
+  }
+
   private route(message: PromptMessage): void {
     const watcher = this.watchers.get(message.promptId);
     if (watcher !== undefined) watcher.next(message);
@@ -74,9 +81,16 @@ export class PromptRouter {
     }
     const kept = this.kept.get(message.promptId) ?? { since: now, messages: [] };
     this.kept.set(message.promptId, kept);
+    if (message.type === 'progress_state') this.dropProgressState(kept);
     if (kept.messages.length >= KEPT_MESSAGES) return this.forget(message.promptId);
     kept.messages.push(message);
     this.keptBytes += bytesOf(message);
+  }
+
+  /** Each one repeats what the one before it said. */
+  private dropProgressState({ messages }: Kept): void {
+    const index = messages.findIndex(({ type }) => type === 'progress_state');
+    for (const message of index === -1 ? [] : messages.splice(index, 1)) this.keptBytes -= bytesOf(message);
   }
 
   private drop(promptId: string): Kept | undefined {
@@ -100,5 +114,6 @@ export class PromptRouter {
 }
 
 function bytesOf(message: PromptMessage): number {
-  return message.type === 'image' ? message.bytes.length : 0;
+  if (message.type === 'image') return message.bytes.length;
+  return message.type === 'progress_state' ? message.frame.bytes : 0;
 }

@@ -1,11 +1,14 @@
 import { Observable, Subscription, type Subscriber } from 'rxjs';
 import { ComfyError } from '../comfy.error.js';
 import { BackendError, PromptRejected } from './backend.error.js';
+import type { QueuedPrompt, QueueSnapshot } from './comfy-http.js';
 import type { PromptMessage } from './messages.js';
+import { NodeFailures } from './node-failures.js';
 import { readNodeErrors, skippedOutputs } from './node-errors.js';
 import { OutputLedger } from './output-ledger.js';
 import { readNodeOutput, type RunOutput } from './outputs.js';
-import { ProgressMeter } from './progress-meter.js';
+import { ProgressMeter, type RunProgress } from './progress-meter.js';
+import { ProgressStates } from './progress-states.js';
 import { type Finding, inquire } from './prompt-inquiry.js';
 import {
   executionError,
@@ -17,13 +20,14 @@ import {
   unnamedOutputError,
 } from './run.error.js';
 import type { RunContext, RunEvent, RunRequest } from './run.types.js';
+import { Unanswered } from './unanswered.js';
 
 /**
  * Runs a workflow: cold, subscribing submits it, unsubscribing before the end cancels it on the server. Completes on
  * success.
  *
- * The socket is a hint, the history is the truth: after a drop, after a silence, or where the events do not name the
- * wanted output, `/history` and `/queue` are asked.
+ * The socket is a hint, the history is the truth: after a drop, after a silence, after a node failed, or where the events do
+ * not name the wanted output, `/history` and `/queue` are asked. What was made before a failure is told before the failure (36).
  * A prompt that was adopted and is not there fails with the reason `not_found_again`.
  * @throws ComfyError `invalid_workflow` · `node_execution_error` · `out_of_memory` · `interrupted` · `no_backend` (not
  * accepted) · `backend_lost` (accepted, and then lost)
@@ -56,10 +60,14 @@ class PromptRun {
   private ended = false;
   /** Events may have been missed: only the history can be believed. */
   private doubt = false;
+  /** Do events still come to the socket that the prompt was submitted with? */
+  private sighted = true;
   private asking = false;
   /** A question that came up while another was under way: milliseconds after that one. */
   private nextQuestionMs: number | undefined;
-  private unansweredSince: number | undefined;
+  private readonly unanswered = new Unanswered();
+  private readonly failures = new NodeFailures();
+  private readonly states: ProgressStates;
   private missingSince: number | undefined;
   private timer: NodeJS.Timeout | undefined;
   private times: { start: number | undefined; end: number | undefined } = {
@@ -75,6 +83,7 @@ class PromptRun {
     this.promptId = request.promptId;
     this.meter = new ProgressMeter(request.workflow);
     this.ledger = new OutputLedger(request.workflow, request.outputNode);
+    this.states = new ProgressStates(request.watched$, (nodes) => this.tell(this.meter.takeStates(nodes)));
   }
 
   start(): void {
@@ -89,6 +98,9 @@ class PromptRun {
       socket.state$.subscribe((state) => {
         if (state.clientId !== clientId) this.loseConnection();
       }),
+    );
+    this.subscriptions.add(
+      this.context.queueWatch.snapshots$.subscribe((snapshot) => this.lookInto(snapshot)),
     );
     // Its events went to the client id of the process that submitted it.
     if (this.request.adopted) return this.loseSight();
@@ -166,6 +178,7 @@ class PromptRun {
 
   private hear(message: PromptMessage): void {
     if (this.ended || this.finishing) return;
+    this.unanswered.clear();
     this.waitForSigns();
     const progress = this.meter.take(message);
     switch (message.type) {
@@ -189,9 +202,11 @@ class PromptRun {
         else this.askIn(this.context.limits.historyGraceMs);
         break;
       case 'execution_error':
-        this.fail(executionError(message.failure));
+        // The history tells whether that was the end; `executing: null` follows at once where it was.
+        if (this.failures.add(message.failure)) this.askIn(this.context.limits.historyGraceMs);
         break;
       case 'execution_interrupted':
+        this.noteTimes(undefined, message.at);
         this.fail(this.interruption());
         break;
       case 'executing':
@@ -203,9 +218,21 @@ class PromptRun {
         this.ledger.noteCached(message.nodes);
         break;
       case 'progress_state':
+        this.states.take(message.frame);
+        break;
+      case 'unreadable':
+        // It may have named an output, or told the end.
+        this.doubt = true;
+        this.askIn(this.context.limits.blindPollMs);
+        break;
       case 'progress':
         break;
     }
+    if (progress === undefined) this.emit({ type: 'alive' });
+    else this.tell(progress);
+  }
+
+  private tell(progress: RunProgress | undefined): void {
     if (progress !== undefined) this.emit({ type: 'progress', progress });
   }
 
@@ -241,13 +268,23 @@ class PromptRun {
   private loseSight(): void {
     if (this.ended) return;
     this.doubt = true;
+    this.sighted = false;
     this.askIn(0);
   }
 
-  /** The usual waiting: long while events come, short while they cannot. */
+  /** The queue was asked because it got shorter. */
+  private lookInto({ running, pending, complete }: QueueSnapshot): void {
+    const { promptId } = this.request;
+    const mine = (row: QueuedPrompt) => row.promptId === this.promptId || row.mark === promptId;
+    if (!this.accepted || this.heardEnd || !complete || [...running, ...pending].some(mine)) return;
+    this.askIn(0);
+  }
+
+  /** The usual waiting: long while events come, short while they cannot, or while a question has no answer yet. */
   private waitForSigns(): void {
-    const { silenceMs, blindPollMs } = this.context.limits;
-    this.askIn(this.doubt ? blindPollMs : silenceMs);
+    const { silenceMs, blindPollMs, lostAfterMs } = this.context.limits;
+    const { forMs } = this.unanswered;
+    this.askIn(!this.sighted || (forMs > 0 && forMs < lostAfterMs) ? blindPollMs : silenceMs);
   }
 
   private askIn(ms: number): void {
@@ -266,13 +303,12 @@ class PromptRun {
     const askedAt = Date.now();
     try {
       const found = await inquire(this.context.http, this.promptId, this.request.promptId, this.accepted);
-      this.unansweredSince = undefined;
+      this.unanswered.clear();
       if (!this.ended && !this.finishing) this.settle(found);
     } catch (error) {
       if (this.ended || this.finishing) return;
-      this.doubt = true;
-      this.unansweredSince ??= askedAt;
-      if (Date.now() - this.unansweredSince >= this.context.limits.lostAfterMs) this.lose(error);
+      this.unanswered.note(error, askedAt);
+      this.bear(error);
     } finally {
       this.asking = false;
       const next = this.nextQuestionMs;
@@ -282,33 +318,49 @@ class PromptRun {
     }
   }
 
+  /** A question was not answered: how long that is borne depends on what the socket has told, and on whether it lives. */
+  private bear(error: unknown): void {
+    const { lostAfterMs, refusedAfterMs } = this.context.limits;
+    const { forMs, refusedForMs } = this.unanswered;
+    const dead = !this.sighted && refusedForMs >= refusedAfterMs && this.request.hasAlternative?.() === true;
+    if (forMs < lostAfterMs && !dead) return;
+    // What the socket told is all that will be known.
+    if (this.succeeded) this.complete();
+    else if (this.failures.last !== undefined) this.fail(executionError(this.failures.last));
+    else if (!this.sighted) this.lose(error);
+  }
+
   private settle(found: Finding): void {
     if (found.is === 'waiting') {
       if (!this.accepted) this.accept(found.promptId, undefined);
-      if (found.running) this.begin(true);
-      if (found.running && this.doubt) this.emit({ type: 'alive' });
+      if (found.running) {
+        this.begin(true);
+        this.emit({ type: 'alive' });
+      }
       return;
     }
     if (found.is === 'missing') {
       this.missingSince ??= Date.now();
-      if (Date.now() - this.missingSince >= this.missingGraceMs()) this.lose();
-      else this.askIn(LOOK_AGAIN_MS);
+      if (Date.now() - this.missingSince < this.missingGraceMs()) this.askIn(LOOK_AGAIN_MS);
+      // Somebody has emptied the history since; what the socket told is left.
+      else if (this.succeeded && this.ledger.complete) this.complete();
+      else if (this.failures.last !== undefined) this.fail(executionError(this.failures.last));
+      else this.lose();
       return;
     }
     if (!this.accepted) this.accept(found.promptId, undefined);
     const { outcome } = found;
     this.noteTimes(outcome.times.start, outcome.times.end);
+    this.begin(true);
+    this.deliver(outcome.outputs);
     switch (outcome.ended) {
       case 'error':
-        this.deliver(outcome.outputs);
         return this.fail(executionError(outcome.failure));
       case 'interrupted':
         return this.fail(this.interruption());
       case 'success':
-        this.begin(true);
-        this.deliver(outcome.outputs);
         // Its pictures come before its end on the same socket: where that was not heard, they may have been lost.
-        if (this.ledger.wantsSocket && (this.doubt || !this.heardEnd)) return this.lose();
+        if (this.ledger.wantsSocket && (!this.sighted || !this.heardEnd)) return this.lose();
         return this.complete();
     }
   }
@@ -322,9 +374,9 @@ class PromptRun {
   /** How long the server's books may know nothing of the prompt. */
   private missingGraceMs(): number {
     const { doubtMs, historyGraceMs } = this.context.limits;
-    // A request in doubt may still be on its way into the queue; a history entry comes after the success is told (24).
+    // A request in doubt may still be on its way into the queue; a history entry comes after the end is told (24).
     if (!this.accepted) return doubtMs;
-    return this.succeeded ? historyGraceMs : 0;
+    return this.succeeded || this.failures.last !== undefined ? historyGraceMs : 0;
   }
 
   private lose(cause?: unknown): void {
@@ -352,6 +404,7 @@ class PromptRun {
   private complete(): void {
     if (this.ended || this.finishing) return;
     if (this.ledger.lacksCached) return this.fail(unnamedOutputError());
+    for (const blocked of this.failures.blocked) this.emit({ type: 'blocked', ...blocked });
     this.finishing = true;
     clearTimeout(this.timer);
     const finish = () => {
@@ -373,6 +426,7 @@ class PromptRun {
   private stop(): void {
     this.ended = true;
     clearTimeout(this.timer);
+    this.states.close();
     this.subscriptions.unsubscribe();
   }
 }

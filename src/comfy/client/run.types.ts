@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import type { NodeErrors } from '../comfy.error.js';
 import type { Workflow } from '../workflow/index.js';
 import type { ComfyHttp } from './comfy-http.js';
@@ -6,6 +7,7 @@ import type { RunOutput } from './outputs.js';
 import type { RunProgress } from './progress-meter.js';
 import type { PromptCanceller } from './prompt-canceller.js';
 import type { PromptRouter } from './prompt-router.js';
+import type { QueueWatch } from './queue-watch.js';
 
 /** A workflow to run once on one ComfyUI. */
 export interface RunRequest {
@@ -21,6 +23,13 @@ export interface RunRequest {
    * workflow. A node that is not an output node, or is not there, fails the prompt (34b).
    */
   targets?: readonly string[] | undefined;
+  /**
+   * Whether somebody watches the progress, and the current answer first; the finer progress is worked out only then.
+   * Undefined: always.
+   */
+  watched$?: Observable<boolean> | undefined;
+  /** Could another backend take the job at the moment? Then a dead one is given up sooner. @default false */
+  hasAlternative?: (() => boolean) | undefined;
   /** Passed on in the prompt's `extra_data`. */
   extraData?: Record<string, unknown> | undefined;
 }
@@ -43,7 +52,7 @@ export type RunEvent =
   | { type: 'times'; start: number | undefined; end: number | undefined }
   /** A node got an ExecutionBlocker with a message, and made nothing; the prompt goes on (27b, 27c). */
   | { type: 'blocked'; node: string; nodeType: string; message: string }
-  /** ComfyUI still runs it, and its events cannot reach us: no sign of progress, but none of a stall either. */
+  /** ComfyUI says that it runs it, in its queue or by an event that changes nothing: no progress, but no stall either. */
   | { type: 'alive' };
 
 export interface RunLimits {
@@ -51,8 +60,13 @@ export interface RunLimits {
   silenceMs: number;
   /** Milliseconds between questions while its events cannot reach us (their socket was lost). */
   blindPollMs: number;
-  /** Milliseconds that the backend may leave our questions unanswered before the prompt counts as lost. */
+  /**
+   * Milliseconds that the backend may leave our questions unanswered before the prompt counts as lost; while the socket on
+   * which the prompt was submitted is alive, it does not.
+   */
   lostAfterMs: number;
+  /** The same where the connection is refused at once and another backend can take the job. */
+  refusedAfterMs: number;
   /** Milliseconds after which a prompt whose submission is in doubt counts as not accepted if nothing shows it. */
   doubtMs: number;
   /** Milliseconds that the end of a prompt waits for the reply to its submission. */
@@ -65,6 +79,7 @@ export const RUN_LIMITS: RunLimits = {
   silenceMs: 15_000,
   blindPollMs: 500,
   lostAfterMs: 30_000,
+  refusedAfterMs: 3_000,
   doubtMs: 2_000,
   replyGraceMs: 1_000,
   historyGraceMs: 1_000,
@@ -76,5 +91,6 @@ export interface RunContext {
   socket: ComfySocket;
   router: PromptRouter;
   canceller: PromptCanceller;
+  queueWatch: QueueWatch;
   limits: RunLimits;
 }

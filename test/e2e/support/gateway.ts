@@ -26,6 +26,7 @@ export const FAST: Partial<ComfyOptions> = {
       silenceMs: 500,
       blindPollMs: 50,
       lostAfterMs: 1_000,
+      refusedAfterMs: 300,
       doubtMs: 300,
       replyGraceMs: 200,
       historyGraceMs: 200,
