@@ -52,6 +52,7 @@ import {
   type JobState,
   type JobUpdate,
   lastingWarnings,
+  type WatchOptions,
   noBackend,
   toFailure,
 } from './jobs/index.js';
@@ -205,9 +206,9 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    * The job's state now, then every change until its end; completes at once for an unknown id, and without an end where the
    * next process goes on with the job. Unsubscribing has no effect on the job: see `abandon`.
    */
-  watch(id: string): Observable<JobUpdate> {
+  watch(id: string, options?: WatchOptions): Observable<JobUpdate> {
     const job = this.queue.find(id);
-    if (job !== undefined) return job.watch();
+    if (job !== undefined) return job.watch(options);
     const state = this.store.find(id);
     return state === undefined ? EMPTY : of({ state });
   }

@@ -66,7 +66,7 @@ export const SETTINGS_SCHEMA = z.object({
     3_600,
   ),
   JOB_STALL_S: integer(
-    'How long a job may show no progress, in seconds; then it is run again elsewhere',
+    'How long ComfyUI may leave a job unconfirmed, by no event and not in its queue, in seconds; then it is run again elsewhere',
     1,
     604_800,
     600,

@@ -15,7 +15,7 @@ const LOOK_RUNNING_MS = 5_000;
 export function jobSnapshots(source: FeedSource, id: string): Observable<JobSnapshot> {
   return new Observable((subscriber) => {
     const channel = new JobChannel(source, id, subscriber);
-    const subscription = source.watch(id).subscribe({
+    const subscription = source.watch(id, { progress: true }).subscribe({
       next: ({ state }) => channel.take(state),
       error: (error: unknown) => subscriber.error(error),
       complete: () => subscriber.complete(),

@@ -126,7 +126,10 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   no_backend: { detail: 'No ComfyUI can be reached at the moment. Try again later.', retry_after: 15 },
   shutting_down: { detail: 'The server is shutting down. Try again in a moment.', retry_after: 15 },
   job_timeout: { detail: 'The job took longer than 3600 s (JOB_TIMEOUT_S).', job_id: JOB_ID },
-  job_stalled: { detail: 'The job showed no progress for 600 s (JOB_STALL_S).', job_id: JOB_ID },
+  job_stalled: {
+    detail: 'The backend did not confirm for 600 s that it runs the job (JOB_STALL_S).',
+    job_id: JOB_ID,
+  },
   wait_timeout: {
     detail:
       'The result was not ready within 600 s (GENERATE_TIMEOUT_S). The job goes on; ask for it at job_url.',

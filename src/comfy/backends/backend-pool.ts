@@ -15,7 +15,12 @@ export class BackendPool {
   private downSince: number | undefined = performance.now();
 
   constructor(addresses: readonly BackendAddress[], rules: BackendRules) {
-    this.backends = addresses.map((address) => new Backend(address, rules, this.experience, this.durations));
+    this.backends = addresses.map((address) => {
+      const backend: Backend = new Backend(address, rules, this.experience, this.durations, () =>
+        this.backends.some((other) => other !== backend && other.usable),
+      );
+      return backend;
+    });
   }
 
   /** Emits whenever a job might be given out that could not be before. */

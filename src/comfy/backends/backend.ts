@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { finalize, lastValueFrom, Observable, Subject, type Subscription, takeUntil, tap } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import {
+  CLIENT_LIMITS,
   ComfyClient,
   type ClientLimits,
   type FileRef,
@@ -71,8 +72,11 @@ export class Backend {
     private readonly rules: BackendRules,
     private readonly experience: Experience,
     private readonly durations: Durations,
+    /** Can another backend take jobs at the moment? */
+    private readonly hasAlternative: () => boolean = () => false,
   ) {
-    this.client = new ComfyClient(address, rules.client, rules.owner);
+    const { client = CLIENT_LIMITS, deadlines = RUN_DEADLINES } = rules;
+    this.client = new ComfyClient(address, askingInTime(client, deadlines), rules.owner);
     this.inputFolder = new InputFolder(this.client);
     this.classes = new NodeClasses((name) => this.client.nodeClass(name));
     this.condition = new Condition({
@@ -227,7 +231,8 @@ export class Backend {
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
       const knows = (className: string) => this.knows(className);
-      return startRun(this.client, this.inputFolder, request, knows)
+      const { hasAlternative } = this;
+      return startRun(this.client, this.inputFolder, { ...request, hasAlternative }, knows)
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
@@ -353,4 +358,9 @@ export class Backend {
     if (!gone && this.phase === 'ready') this.condition.doubt();
     else this.changes.next();
   }
+}
+
+/** With a silence limit that lets ComfyUI confirm a run several times before it counts as stalled. */
+function askingInTime(limits: ClientLimits, { stallMs }: RunDeadlines): ClientLimits {
+  return { ...limits, run: { ...limits.run, silenceMs: Math.min(limits.run.silenceMs, stallMs / 4) } };
 }

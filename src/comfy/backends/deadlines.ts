@@ -5,7 +5,10 @@ import { ComfyError } from '../comfy.error.js';
 export interface RunDeadlines {
   /** Milliseconds that a run may take, from the moment ComfyUI begins with it. */
   jobMs: number;
-  /** Milliseconds that a run may show no progress after it has begun. */
+  /**
+   * Milliseconds that a run may give no sign after it has begun: neither an event, nor its place among the running prompts of
+   * `/queue`.
+   */
   stallMs: number;
 }
 
@@ -13,7 +16,8 @@ export const RUN_DEADLINES: RunDeadlines = { jobMs: 3_600_000, stallMs: 600_000 
 
 /**
  * Ends a run that takes too long: the source is unsubscribed, which stops it on the server. Time that a prompt waits in
- * ComfyUI behind another one does not count as its own.
+ * ComfyUI behind another one does not count as its own. A node may be silent for as long as it likes while ComfyUI confirms that
+ * the prompt runs: only `jobMs` limits it.
  * @param beginMs milliseconds that it may wait there
  * @throws ComfyError `job_timeout` · `job_stalled`
  */
@@ -32,7 +36,11 @@ export function withDeadlines(
       const expectSigns = () => {
         clearTimeout(stall);
         stall = setTimeout(
-          () => fail('job_stalled', `The job showed no progress for ${seconds(stallMs)} (JOB_STALL_S).`),
+          () =>
+            fail(
+              'job_stalled',
+              `The backend did not confirm for ${seconds(stallMs)} that it runs the job (JOB_STALL_S).`,
+            ),
           stallMs,
         );
       };

@@ -122,7 +122,10 @@ function parseText(text: string): SocketMessage | undefined {
   const promptId = asString(data['prompt_id']);
   if (type === 'executing') return parseExecuting(data, promptId);
   if (type === undefined || !PROMPT_MESSAGES.has(type)) return undefined;
-  if (promptId === undefined) return { type: 'unreadable' };
+  if (promptId === undefined) {
+    // Old servers do not say whose progress it is, and nothing hangs on it.
+    return type.startsWith('progress') ? undefined : { type: 'unreadable' };
+  }
   return parsePromptMessage(type, promptId, data) ?? { type: 'unreadable', promptId };
 }
 

@@ -63,8 +63,8 @@ class PromptRun {
   /** Do events still come to the socket that the prompt was submitted with? */
   private sighted = true;
   private asking = false;
-  /** A question that came up while another was under way: milliseconds after that one. */
-  private nextQuestionMs: number | undefined;
+  /** When the question is due for which there is a reason, in ms since the epoch. */
+  private dueAt: number | undefined;
   private readonly unanswered = new Unanswered();
   private readonly failures = new NodeFailures();
   private readonly states: ProgressStates;
@@ -284,15 +284,23 @@ class PromptRun {
   private waitForSigns(): void {
     const { silenceMs, blindPollMs, lostAfterMs } = this.context.limits;
     const { forMs } = this.unanswered;
-    this.askIn(!this.sighted || (forMs > 0 && forMs < lostAfterMs) ? blindPollMs : silenceMs);
+    // A question that is due for a reason is not put off by a sign of life.
+    if (this.dueAt !== undefined) return;
+    this.schedule(!this.sighted || (forMs > 0 && forMs < lostAfterMs) ? blindPollMs : silenceMs);
   }
 
+  /** There is a reason to ask; an earlier reason may have it asked sooner. */
   private askIn(ms: number): void {
     if (this.ended || this.finishing) return;
-    if (this.asking) {
-      this.nextQuestionMs = Math.min(ms, this.nextQuestionMs ?? ms);
-      return;
-    }
+    const at = Date.now() + ms;
+    if (this.dueAt !== undefined && this.dueAt <= at) return;
+    this.dueAt = at;
+    this.schedule(ms);
+  }
+
+  private schedule(ms: number): void {
+    // Once that one is answered.
+    if (this.ended || this.finishing || this.asking) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.ask(), ms);
   }
@@ -300,6 +308,7 @@ class PromptRun {
   /** Asks the server how the prompt is; settles it, or waits on. Never rejects. */
   private async ask(): Promise<void> {
     this.asking = true;
+    this.dueAt = undefined;
     const askedAt = Date.now();
     try {
       const found = await inquire(this.context.http, this.promptId, this.request.promptId, this.accepted);
@@ -311,10 +320,8 @@ class PromptRun {
       this.bear(error);
     } finally {
       this.asking = false;
-      const next = this.nextQuestionMs;
-      this.nextQuestionMs = undefined;
-      if (next === undefined) this.waitForSigns();
-      else this.askIn(next);
+      if (this.dueAt === undefined) this.waitForSigns();
+      else this.schedule(Math.max(0, this.dueAt - Date.now()));
     }
   }
 

@@ -3,7 +3,7 @@ export type { JobForecast } from './forecast.js';
 export { Forecaster } from './forecaster.js';
 export { InputPreparer } from './input-preparer.js';
 export { InProcessQueue } from './in-process.queue.js';
-export { Job, type JobUpdate } from './job.js';
+export { Job, type JobUpdate, type WatchOptions } from './job.js';
 export { isFinal, reduceJob } from './job.reducer.js';
 export { type JobFilter, type JobPage, JobStore } from './job-store.js';
 export { JobRetention } from './job-retention.js';

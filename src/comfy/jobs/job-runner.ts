@@ -152,6 +152,7 @@ export class JobRunner {
             urls: urlsOf(request),
             outputNode: request.outputNode,
             extraData: request.extraData,
+            watched$: job.progressWatched$,
             job: job.id,
             models: job.models,
             shape: job.shape,

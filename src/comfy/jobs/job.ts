@@ -1,4 +1,4 @@
-import { Observable, Subject } from 'rxjs';
+import { BehaviorSubject, distinctUntilChanged, map, Observable, Subject } from 'rxjs';
 import type { InputFile } from '../backends/index.js';
 import { initialState, isFinal, reduceJob } from './job.reducer.js';
 import { modelsOf, shapeOf } from '../workflow/index.js';
@@ -8,6 +8,11 @@ import type { JobEvent, JobRequest, JobState } from './job.types.js';
 export interface JobUpdate {
   state: JobState;
   event?: JobEvent;
+}
+
+export interface WatchOptions {
+  /** See `Job.watch`. @default false */
+  progress?: boolean;
 }
 
 /** One workflow on its way, and those who watch it. */
@@ -24,6 +29,7 @@ export class Job {
   readonly restored: boolean;
   private pending: JobRequest | undefined;
   private watching = 0;
+  private readonly progressWatchers = new BehaviorSubject(0);
   private released = false;
   private knownShape: string | undefined;
   private held = false;
@@ -106,8 +112,19 @@ export class Job {
     return this.released;
   }
 
-  /** The state now, then every change; completes after the end. Watching has no effect on the job. */
-  watch(): Observable<JobUpdate> {
+  /** Whether somebody watches its progress; the current answer first. */
+  get progressWatched$(): Observable<boolean> {
+    return this.progressWatchers.pipe(
+      map((count) => count > 0),
+      distinctUntilChanged(),
+    );
+  }
+
+  /**
+   * The state now, then every change; completes after the end. Watching has no effect on the job.
+   * @param progress does the watcher need the progress as exactly as it can be known?
+   */
+  watch({ progress = false }: WatchOptions = {}): Observable<JobUpdate> {
     return new Observable((subscriber) => {
       subscriber.next({ state: this.current });
       if (isFinal(this.current) || this.released) {
@@ -116,8 +133,11 @@ export class Job {
       }
       this.watching += 1;
       const subscription = this.updates.subscribe(subscriber);
+      // After subscribing: what is known better now reaches this watcher, too.
+      if (progress) this.progressWatchers.next(this.progressWatchers.value + 1);
       return () => {
         this.watching -= 1;
+        if (progress) this.progressWatchers.next(this.progressWatchers.value - 1);
         subscription.unsubscribe();
       };
     });
