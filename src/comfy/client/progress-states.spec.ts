@@ -11,7 +11,7 @@ describe('ProgressStates', () => {
     const watched$ = new BehaviorSubject(watching);
     const heard: NodeProgress[][] = [];
     const states = new ProgressStates(watched$, (nodes) => heard.push(nodes));
-    const read = vi.fn((value: number): NodeProgress[] => [
+    const read = vi.fn<(value: number) => NodeProgress[]>((value) => [
       { node: '1', displayNode: '1', value, max: 10, state: 'running' },
     ]);
     const take = (value: number) => states.take({ bytes: 1, read: () => read(value) });

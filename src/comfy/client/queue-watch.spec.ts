@@ -12,7 +12,9 @@ describe('QueueWatch', () => {
   function setUp() {
     const messages = new Subject<SocketMessage>();
     const state = new BehaviorSubject<SocketState>({ clientId: 'a' });
-    const queue = vi.fn(() => Promise.resolve<QueueSnapshot>({ running: [], pending: [], complete: true }));
+    const queue = vi.fn<() => Promise<QueueSnapshot>>(() =>
+      Promise.resolve({ running: [], pending: [], complete: true }),
+    );
     const watch = new QueueWatch({ queue }, messages, state, { settleMs: 10, everyMs: 100 });
     const remaining = (...counts: number[]) => {
       for (const queueRemaining of counts) messages.next({ type: 'status', queueRemaining });
@@ -22,7 +24,7 @@ describe('QueueWatch', () => {
 
   it('asks once when the queue gets shorter and nothing has ended, for everybody', async () => {
     const { queue, watch, remaining } = setUp();
-    const seen = [vi.fn(), vi.fn()];
+    const seen = [vi.fn<(snapshot: QueueSnapshot) => void>(), vi.fn<(snapshot: QueueSnapshot) => void>()];
     for (const each of seen) watch.snapshots$.subscribe(each);
     remaining(1, 2, 1, 0);
     await vi.advanceTimersByTimeAsync(10);
@@ -55,7 +57,7 @@ describe('QueueWatch', () => {
 
   it('survives a question without an answer, and leaves no timer behind', async () => {
     const { queue, watch, remaining } = setUp();
-    const seen = vi.fn();
+    const seen = vi.fn<(snapshot: QueueSnapshot) => void>();
     watch.snapshots$.subscribe(seen);
     queue.mockRejectedValueOnce(new Error('gone'));
     remaining(1, 0);

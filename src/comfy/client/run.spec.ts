@@ -30,10 +30,12 @@ class Scene {
   readonly state = new BehaviorSubject<SocketState>({ clientId: 'a' });
   readonly snapshots = new Subject<QueueSnapshot>();
   readonly events: RunEvent[] = [];
-  readonly history = vi.fn(() => Promise.resolve<unknown>(undefined));
-  readonly queue = vi.fn(() => Promise.resolve(this.running));
-  readonly submit = vi.fn(() => Promise.resolve({ promptId: this.promptId, nodeErrors: {} }));
-  readonly cancel = vi.fn();
+  readonly history = vi.fn<() => Promise<unknown>>(() => Promise.resolve(undefined));
+  readonly queue = vi.fn<() => Promise<QueueSnapshot>>(() => Promise.resolve(this.running));
+  readonly submit = vi.fn<() => Promise<object>>(() =>
+    Promise.resolve({ promptId: this.promptId, nodeErrors: {} }),
+  );
+  readonly cancel = vi.fn<() => void>();
   end: 'complete' | ComfyError | undefined;
 
   get running(): QueueSnapshot {
