@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { Folders } from './folders.js';
 import { probeDefinitions } from './nodes/probe-definitions.js';
+import { testDefinitions } from './nodes/test-definitions.js';
 import type { JsonObject } from './types.js';
 
 /** One class as `/object_info` describes it; `[type, options]` for each input. */
@@ -28,7 +29,7 @@ export class ObjectInfo {
       const match = /^"(\w+)":(\{.*\}),?$/.exec(line);
       if (match?.[1] !== undefined && match[2] !== undefined) this.add(match[1], match[2]);
     }
-    for (const [name, definition] of Object.entries(probeDefinitions))
+    for (const [name, definition] of Object.entries({ ...probeDefinitions, ...testDefinitions }))
       this.add(name, JSON.stringify(definition));
   }
 

@@ -34,6 +34,8 @@ export interface StandinOptions {
   token?: { header: string; value: string } | { query: string; value: string };
   /** Answer only below this path, as behind a reverse proxy, e.g. `/comfy`. Not in any recording. @default '' */
   basePath?: string;
+  /** Results kept beyond the current prompt, as with `--cache-lru N`; 0: only those it can use. @default 0 */
+  cacheLru?: number;
   /** Folder to hold `input`, `output` and `temp`. @default a new one under the system's temp folder, removed by `stop()` */
   dataDir?: string;
   /** Entries kept in `requests` and in `executed`, oldest dropped first. @default 2000 */
@@ -61,6 +63,7 @@ export function resolveOptions(options: StandinOptions): ResolvedOptions {
     outputOrder: legacy ? 'descending' : 'ascending',
     checkpoints: legacy ? [] : ['random-sd15.safetensors'],
     missingNodes: [],
+    cacheLru: 0,
     basePath: '',
     journalSize: 2000,
     ...options,

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { randomUUID } from 'node:crypto';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import type { Dialect } from './dialect.js';
-import { dumps } from './python.js';
+import { dumps, stringify } from './python.js';
 import { isObject, type JsonObject } from './types.js';
 
 /** What this server can do, as `/features` and the `feature_flags` event tell it (18, 06b). */
@@ -56,12 +56,12 @@ export class SocketHub {
   send(clientId: string, type: string, data: unknown): void {
     const connection = this.known.get(clientId);
     if (connection === undefined || this.loses(type)) return;
-    deliver(connection, JSON.stringify({ type, data }));
+    deliver(connection, stringify({ type, data }));
   }
 
   broadcast(type: string, data: unknown): void {
     if (this.known.size === 0 || this.loses(type)) return;
-    const text = JSON.stringify({ type, data });
+    const text = stringify({ type, data });
     for (const connection of this.known.values()) deliver(connection, text);
   }
 

@@ -20,6 +20,14 @@ export class ResultCache {
     for (const key of this.entries.keys()) if (!signatures.has(key)) this.entries.delete(key);
   }
 
+  /** As `--cache-lru N` does, roughly: forgets the oldest results beyond N. */
+  keepNewest(count: number): void {
+    for (const key of this.entries.keys()) {
+      if (this.entries.size <= count) return;
+      this.entries.delete(key);
+    }
+  }
+
   get(signature: string): CacheEntry | undefined {
     return this.entries.get(signature);
   }

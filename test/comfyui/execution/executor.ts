@@ -3,7 +3,7 @@ import type { Folders } from '../folders.js';
 import type { Encoder } from '../media/encoder.js';
 import { nodeClasses } from '../nodes/index.js';
 import type { ModelMemory } from '../model-memory.js';
-import { BLOCKED, type NodeContext, type NodeResult, type PreviewFrame } from '../nodes/node.js';
+import { ExecutionBlocker, type NodeContext, type NodeResult, type PreviewFrame } from '../nodes/node.js';
 import type { ObjectInfo } from '../object-info.js';
 import type { ResolvedOptions } from '../options.js';
 import type { SocketHub } from '../socket-hub.js';
@@ -109,7 +109,9 @@ class Run {
   async perform(): Promise<RunResult> {
     const [, promptId, graph, , outputs] = this.row;
     const ids = Object.keys(graph);
-    this.cache.keepOnly(new Set(ids.map((id) => this.signatures.of(id))));
+    const { cacheLru } = this.parts.options;
+    if (cacheLru > 0) this.cache.keepNewest(cacheLru);
+    else this.cache.keepOnly(new Set(ids.map((id) => this.signatures.of(id))));
     this.forgetObjects(ids);
     this.tell('execution_start', { prompt_id: promptId });
     const cached = ids.filter((id) => this.entryOf(id) !== undefined);
@@ -161,12 +163,29 @@ class Run {
     const failure = this.parts.nextFailure();
     if (failure !== undefined) throw failure;
     if (this.parts.options.nodeDelayMs > 0) await this.sleep(this.parts.options.nodeDelayMs);
-    if (Object.values(inputs).includes(BLOCKED)) {
-      return { outputs: this.parts.info.get(class_type)?.output.map(() => BLOCKED) ?? [] };
+    const blocker = Object.values(inputs).find((input) => input instanceof ExecutionBlocker);
+    if (blocker !== undefined) {
+      if (blocker.message !== undefined) this.tellBlocked(id, blocker.message);
+      return { outputs: this.parts.info.get(class_type)?.output.map(() => new ExecutionBlocker()) ?? [] };
     }
     const node = nodeClasses.get(class_type);
     if (node === undefined) throw new Error(`the stand-in does not run ${class_type}`);
     return node.run(inputs, this.contextFor(id));
+  }
+
+  /** Not the end: the prompt goes on, and the history holds nothing of it (27b). */
+  private tellBlocked(id: string, message: string): void {
+    this.send('execution_error', {
+      prompt_id: this.promptId,
+      node_id: id,
+      node_type: this.graph.node(id).class_type,
+      executed: this.executed,
+      exception_message: `Execution Blocked: ${message}`,
+      exception_type: 'ExecutionBlocked',
+      traceback: [],
+      current_inputs: [],
+      current_outputs: [],
+    });
   }
 
   private done(id: string, { outputs = [], ui }: NodeResult): void {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { float, str } from '../python.js';
+import { float, parseJson, str } from '../python.js';
 import { isObject, type Graph, type JsonObject } from '../types.js';
 import type { Context, Route } from './context.js';
 import { sendEmpty, sendJson } from './respond.js';
 
 /** Throws for what is not JSON, which aiohttp turns into a 500 (04). */
 function parse(body: Buffer): JsonObject {
-  const parsed: unknown = JSON.parse(body.toString());
+  const parsed = parseJson(body.toString());
   if (!isObject(parsed)) throw new TypeError('the body is not a JSON object');
   return parsed;
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { stringify } from '../python.js';
 
 /** Answers as aiohttp does: JSON with its charset, everything else bare. */
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  sendJsonText(response, status, JSON.stringify(value));
+  sendJsonText(response, status, stringify(value));
 }
 
 export function sendJsonText(response: ServerResponse, status: number, text: string): void {

@@ -47,8 +47,10 @@ export interface NodeClass {
   validate?(inputs: JsonObject, folders: Folders): { input: string; complaint: string } | undefined;
 }
 
-/** Comes out of a node that wants nothing downstream to run. */
-export const BLOCKED = Symbol('ExecutionBlocker');
+/** Comes out of a node that wants nothing downstream to run; with a message, each node that is held up says so (27b). */
+export class ExecutionBlocker {
+  constructor(readonly message?: string) {}
+}
 
 export const pictures = (value: unknown) => value as readonly Picture[];
 export const text = (value: unknown) => value as string;

@@ -1,6 +1,12 @@
 import type { JsonObject } from '../types.js';
 
-function definition(name: string, required: JsonObject, output: string[], outputNode: boolean): JsonObject {
+/** A class as `/object_info` describes it. */
+export function definition(
+  name: string,
+  required: JsonObject,
+  output: string[],
+  outputNode: boolean,
+): JsonObject {
   return {
     input: { required },
     input_order: { required: Object.keys(required) },

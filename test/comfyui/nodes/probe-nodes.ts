@@ -7,7 +7,15 @@ import { pngHead } from '../media/png.js';
 import { randomFrom } from '../media/random.js';
 import { PythonError } from '../python.js';
 import { type FileRef, isObject, type JsonObject } from '../types.js';
-import { BLOCKED, firstOf, type NodeClass, type NodeContext, number, pictures, text } from './node.js';
+import {
+  ExecutionBlocker,
+  firstOf,
+  type NodeClass,
+  type NodeContext,
+  number,
+  pictures,
+  text,
+} from './node.js';
 import { numbered, saveTarget, write } from './save-nodes.js';
 
 const PROBE_FILE = 'custom_nodes/probe_nodes/__init__.py';
@@ -48,7 +56,7 @@ export const probeNodes: Record<string, NodeClass> = {
   ProbeRaise: {
     run(inputs) {
       if (inputs['kind'] === 'OOM') throw outOfMemory();
-      if (inputs['kind'] === 'Blocked') return { outputs: [BLOCKED] };
+      if (inputs['kind'] === 'Blocked') return { outputs: [new ExecutionBlocker()] };
       const message = 'probe failure: tensor size mismatch';
       throw new PythonError(
         'ValueError',
