@@ -13,6 +13,7 @@ import { GenerateModule } from './generate/index.js';
 import { HealthModule } from './health/index.js';
 import { ImagesModule } from './images/index.js';
 import { OutboundModule } from './outbound/index.js';
+import { listening, ownServersOf } from './own-servers.js';
 import { ProgressModule } from './progress/index.js';
 import { StateModule } from './state/index.js';
 import { StorageModule } from './storage/index.js';
@@ -31,6 +32,7 @@ export class AppModule implements BeforeApplicationShutdown {
   }
 
   static forRoot(settings: Settings): DynamicModule {
+    const own = ownServersOf(settings);
     return {
       module: AppModule,
       imports: [
@@ -45,8 +47,11 @@ export class AppModule implements BeforeApplicationShutdown {
           useFactory: (config: Config) => config.get('state', { infer: true }),
         }),
         OutboundModule.forRootAsync({
-          inject: [ConfigService],
-          useFactory: (config: Config) => config.get('outbound', { infer: true }),
+          inject: [HttpAdapterHost],
+          useFactory: (host: HttpAdapterHost) => ({
+            ...settings.outbound,
+            ownServers: () => [...own, ...listening(host.httpAdapter.getHttpServer() as Server)],
+          }),
         }),
         StorageModule.forRootAsync({
           inject: [ConfigService],

@@ -103,11 +103,14 @@ export const SETTINGS_SCHEMA = z.object({
     120,
   ),
   FETCH_ALLOW_HOSTS: parsed(
-    'Hosts on private networks that callers may make this server call; by default only the public internet',
-    'names, `*.` before a domain, addresses and ranges, separated by commas, e.g. nas.example.lan, 10.1.0.0/16',
+    'Hosts and ports on private networks that callers may make this server call; by default only the public internet',
+    "names, `*.` before a domain, addresses and ranges, each with :port, :* for every port, or for the scheme's own port, separated by commas, e.g. nas.example.lan, 10.1.0.0/16:8080",
     parseAllowedHosts,
   ),
-  FETCH_ALLOW_PRIVATE: flag('Callers may make this server call every host on private networks', false),
+  FETCH_ALLOW_PRIVATE: flag(
+    'Callers may make this server call every host and port on private networks, but never its own services',
+    false,
+  ),
   IMAGE_MAX_MEGAPIXELS: integer(
     'Largest image that is taken from callers or converted, in megapixels, all frames counted',
     1,

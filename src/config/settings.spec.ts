@@ -116,6 +116,16 @@ describe('readSettings', () => {
     expect(mistakesOf({ COMFYUI_SERVER: two, COMFYUI_HEADERS: 'A: 1|B: 2|C: 3' })).toHaveLength(1);
   });
 
+  it('warns once of webhooks whose URLs have no host', () => {
+    const WEBHOOK_SECRETS = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+    const warnings = (env: Record<string, string>) => readSettings({ ENABLE_OSS: 'false', ...env }).warnings;
+    expect(warnings({ WEBHOOK_SECRETS })).toEqual([
+      expect.stringMatching(/^WEBHOOK_SECRETS .*SERVER_BASE_URL /),
+    ]);
+    expect(warnings({ WEBHOOK_SECRETS, SERVER_BASE_URL: 'https://a.example' })).toEqual([]);
+    expect(warnings({})).toEqual([]);
+  });
+
   it('refuses a server named twice', () => {
     expect(mistakesOf({ COMFYUI_SERVER: 'gpu:8188,http://gpu:8188/' })).toHaveLength(1);
   });

@@ -114,6 +114,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const backends = withHeaders(values, mistakes);
   const oss = readOss(values, mistakes, warnings);
   if (mistakes.length > 0) throw new SettingsError(mistakes);
+  if (values.WEBHOOK_SECRETS !== undefined && values.SERVER_BASE_URL === undefined) {
+    warnings.push(
+      'WEBHOOK_SECRETS is set, but SERVER_BASE_URL is not: job_url and url in webhooks are paths without a host, which receivers cannot open. Set SERVER_BASE_URL to the URL under which they reach this server.',
+    );
+  }
   return {
     server: {
       host: values.HOST,

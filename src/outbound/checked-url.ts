@@ -1,5 +1,6 @@
 import type { AddressPolicy } from './address-policy.js';
 import { OutboundError } from './outbound.error.js';
+import { targetOf } from './target.js';
 
 /** Characters; signed URLs of object stores have some two thousand. */
 const MAX_LENGTH = 8_192;
@@ -21,14 +22,14 @@ export function checkedUrl(text: string, policy: AddressPolicy): URL {
   if (url.username !== '' || url.password !== '' || /^[^/?#]*\/\/[^/?#]*@/.test(text)) {
     throw notAllowed('The URL has credentials in it.');
   }
-  if (!policy.allowsHost(url.hostname)) throw hostNotAllowed();
+  if (!policy.allowsHost(targetOf(url))) throw hostNotAllowed();
   return url;
 }
 
 /** The same words whether it is a name or an address, and whether anybody is there. */
 export function hostNotAllowed(): OutboundError {
   return notAllowed(
-    'The host is none that this server calls: it is not on the public internet (FETCH_ALLOW_HOSTS).',
+    'This server does not call this host and port: only the public internet, and what FETCH_ALLOW_HOSTS lists.',
   );
 }
 

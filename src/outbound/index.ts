@@ -4,6 +4,7 @@ export {
   type GetOptions,
   Outbound,
   type OutboundRules,
+  type OwnServer,
   type PostOptions,
 } from './outbound.js';
 export { OutboundModule } from './outbound.module.js';

@@ -1,11 +1,25 @@
 import type { Readable } from 'node:stream';
 
-/** Which addresses may be called beyond those of the public internet. */
+/** A server of this installation. */
+export interface OwnServer {
+  /** A name or an address; `0.0.0.0` and `::` are all addresses of this machine. */
+  host: string;
+  port: number;
+  /** Callers may reach it where it is on the public internet, as they could by themselves: a bucket. @default false */
+  publicAllowed?: boolean;
+}
+
+/** Which addresses may be called beyond those of the public internet, and which never. */
 export interface OutboundRules {
-  /** Hosts that may be on a private network: names, `*.` before a domain, addresses, and ranges (`10.1.0.0/16`). */
+  /**
+   * Hosts that may be on a private network: names, `*.` before a domain, addresses, and ranges (`10.1.0.0/16`), each at the port of the
+   * scheme, or with `:port` or `:*` behind it (`nas.example.lan:8080`, `[fd12::7]:8080`).
+   */
   allowHosts: readonly string[];
-  /** Every host may be on a private network. */
+  /** Every host may be on a private network, at every port. */
   allowPrivate: boolean;
+  /** Servers that callers never reach through this one, whatever else is allowed. Asked at each call: a port may not be known before. */
+  ownServers?: (() => readonly OwnServer[]) | undefined;
 }
 
 export interface GetOptions {
@@ -43,7 +57,7 @@ export interface Answered {
 /** Calls URLs that callers name, and nothing that they should not reach through us. */
 export abstract class Outbound {
   /**
-   * What can be told without a question to anybody: scheme, credentials, literal addresses.
+   * What can be told without a question to anybody: scheme, credentials, literal addresses, names of own servers.
    * @throws OutboundError `not_allowed`
    */
   abstract check(url: string): URL;

@@ -1,15 +1,9 @@
-import { lookup as systemLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { AddressPolicy } from './address-policy.js';
 import { hostNotAllowed } from './checked-url.js';
-
-/** All addresses of a name. */
-export type Lookup = (
-  hostname: string,
-  options: LookupOptions & { all: true },
-  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
+import type { Lookup, OwnServers } from './own-servers.js';
+import { type Target, targetOf } from './target.js';
 
 /** Milliseconds for a TCP (and TLS) connection. */
 const CONNECT_MS = 10_000;
@@ -20,28 +14,41 @@ const CONNECT_MS = 10_000;
  */
 export function safeConnector(
   policy: AddressPolicy,
-  lookup: Lookup = systemLookup,
+  own: OwnServers,
+  lookup: Lookup,
 ): buildConnector.connector {
-  const checked: LookupFunction = (hostname, options, done) => {
+  return (options, done) => {
+    const target = targetOf(options);
+    void own.learn(target.port).then(() => {
+      // A literal address is not looked up.
+      if (!policy.allowsHost(target)) return done(hostNotAllowed(), null);
+      const connect = buildConnector({
+        timeout: CONNECT_MS,
+        maxCachedSessions: 0,
+        lookup: checkedLookup(policy, target, lookup),
+        // Whatever the process is told for the sake of a ComfyUI: a certificate tells own servers from others at the same address.
+        rejectUnauthorized: true,
+      });
+      connect(options, (...[error, socket]) => {
+        if (error !== null) return done(error, null);
+        if (policy.allows(socket.remoteAddress ?? '', target)) return done(null, socket);
+        socket.destroy();
+        done(hostNotAllowed(), null);
+      });
+    });
+  };
+}
+
+function checkedLookup(policy: AddressPolicy, target: Target, lookup: Lookup): LookupFunction {
+  return (hostname, options, done) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return done(error, '');
-      if (!addresses.every(({ address }) => policy.allows(address, hostname))) {
+      if (!addresses.every(({ address }) => policy.allows(address, target))) {
         return done(hostNotAllowed(), '');
       }
       const [first] = addresses;
       if (options.all === true) done(null, addresses);
       else done(null, first?.address ?? '', first?.family);
-    });
-  };
-  const connect = buildConnector({ timeout: CONNECT_MS, lookup: checked });
-  return (options, done) => {
-    // A literal address is not looked up.
-    if (!policy.allowsHost(options.hostname)) return done(hostNotAllowed(), null);
-    connect(options, (...[error, socket]) => {
-      if (error !== null) return done(error, null);
-      if (policy.allows(socket.remoteAddress ?? '', options.hostname)) return done(null, socket);
-      socket.destroy();
-      done(hostNotAllowed(), null);
     });
   };
 }

@@ -1,11 +1,13 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OutboundRules } from './outbound.js';
-import type { Lookup } from './safe-connector.js';
+import { readAddress } from './address.js';
+import type { OutboundRules, OwnServer } from './outbound.js';
+import { type Lookup, OwnServers } from './own-servers.js';
 import { UndiciOutbound } from './undici-outbound.js';
 
 const SOON = { interval: 5, timeout: 10_000 };
@@ -175,7 +177,7 @@ describe('what is refused', () => {
   it('a name that answers differently the second time: the first answer is what counts', async () => {
     const port = await serve((_, response) => response.end('harmless'), '127.0.0.2');
     const secret = await serve((_, response) => response.end('secret'), '127.0.0.1').catch(() => port);
-    start({ allowHosts: ['127.0.0.2'] }, naming(['127.0.0.2'], ['127.0.0.1']));
+    start({ allowHosts: ['127.0.0.2:*'] }, naming(['127.0.0.2'], ['127.0.0.1']));
     expect((await fetched(`http://example.com:${port}/`)).toString()).toBe('harmless');
     // The connection is kept; a new one asks again, and is refused.
     await expect(fetched(`http://example.com:${secret}/`)).rejects.toThrow(refusal);
@@ -197,7 +199,7 @@ describe('what is refused', () => {
         (_, response) => response.writeHead(302, { location: target }).end(),
         '127.0.0.2',
       );
-      start({ allowHosts: ['127.0.0.2'] });
+      start({ allowHosts: ['127.0.0.2:*'] });
       const before = connections;
       await expect(fetched(`http://127.0.0.2:${port}/`)).rejects.toThrow(refusal);
       expect(connections).toBe(before + 1);
@@ -243,26 +245,220 @@ describe('what may be allowed', () => {
     [{ allowPrivate: true }, '224.0.0.1', false],
     [{ allowPrivate: true }, '0.0.0.0', false],
     [{ allowHosts: ['169.254.0.0/16'] }, '169.254.169.254', false],
-    [{ allowHosts: ['169.254.169.254'] }, '169.254.169.254', true],
+    [{ allowHosts: ['169.254.169.254', '169.254.169.254:*'] }, '169.254.169.254', false],
+    [{ allowHosts: ['100.100.100.200'] }, '100.100.100.200', false],
+    [{ allowHosts: ['0.0.0.0/0', '::/0'] }, '169.254.169.254', false],
+    [{ allowHosts: ['0.0.0.0/0'] }, '169.254.1.1', false],
+    [{ allowHosts: ['169.254.1.1'] }, '169.254.1.1', true],
+    [{ allowHosts: ['10.0.0.1'] }, '10.0.0.1:8080', false],
+    [{ allowHosts: ['10.0.0.1'] }, '10.0.0.1:443', false],
+    [{ allowHosts: ['10.0.0.1'] }, '10.0.0.1:80', true],
+    [{ allowHosts: ['10.0.0.1:8080'] }, '10.0.0.1:8080', true],
+    [{ allowHosts: ['10.0.0.1:8080'] }, '10.0.0.1', false],
+    [{ allowHosts: ['10.0.0.1:8080'] }, '10.0.0.1:8081', false],
+    [{ allowHosts: ['10.0.0.1:8080', '10.0.0.1'] }, '10.0.0.1', true],
+    [{ allowHosts: ['10.0.0.1:*'] }, '10.0.0.1:65535', true],
+    [{ allowHosts: ['10.1.0.0/16:8080'] }, '10.1.2.3:8080', true],
+    [{ allowHosts: ['10.1.0.0/16:8080'] }, '10.1.2.3', false],
+    [{ allowHosts: ['10.1.0.0/16'] }, '10.1.2.3:6379', false],
+    [{ allowHosts: ['[fd12::7]:8080'] }, '[fd12::7]:8080', true],
+    [{ allowHosts: ['[fd12::7]:8080'] }, '[fd12::7]', false],
+    [{ allowHosts: ['[fd12::/16]:8080'] }, '[fd12::9]:8080', true],
+    [{ allowHosts: ['fd12::7'] }, '[fd12::7]', true],
+    [{ allowHosts: ['nas.internal:8080'] }, 'nas.internal:8080', true],
+    [{ allowHosts: ['nas.internal:8080'] }, 'nas.internal', false],
+    [{ allowHosts: ['nas.internal'] }, 'nas.internal.:8080', false],
+    [{ allowHosts: ['*.corp.internal:8443'] }, 'a.corp.internal:8443', true],
+    [{ allowHosts: ['*.corp.internal:8443'] }, 'a.corp.internal', false],
+    [{}, 'example.com:8443', true],
+    [{}, '93.184.216.34:8443', true],
+    [{ allowPrivate: true }, '192.168.1.1:8080', true],
     [{ allowHosts: ['224.0.0.0/4'] }, '224.0.0.1', false],
   ])('%j: %s is %s', (rules, host, expected) => {
     expect(allowed(rules, host)).toBe(expected);
   });
 
-  it('a listed name, wherever it leads but to metadata', async () => {
+  it('a listed name, wherever it leads but to this machine and to metadata', async () => {
     const port = await serve((_, response) => response.end('there'));
-    start({ allowHosts: ['nas.example.lan'] }, naming(['127.0.0.1']));
-    expect((await fetched(`http://nas.example.lan:${port}/`)).toString()).toBe('there');
-    await expect(fetched(`http://other.example.lan:${port}/`)).rejects.toThrow(refusal);
-    await outbound.close();
-    start({ allowHosts: ['nas.example.lan'] }, naming(['169.254.169.254']));
-    await expect(fetched('http://nas.example.lan/')).rejects.toThrow(refusal);
+    for (const hosts of [
+      ['localhost:*'],
+      ['nas.example.lan:*', '127.0.0.1:*'],
+      ['nas.example.lan', `127.0.0.0/8:${port}`],
+    ]) {
+      const name = hosts[0] === 'localhost:*' ? 'localhost' : 'nas.example.lan';
+      start({ allowHosts: hosts }, naming(['127.0.0.1']));
+      expect((await fetched(`http://${name}:${port}/`)).toString()).toBe('there');
+      if (name === 'localhost')
+        await expect(fetched(`http://other.example.lan:${port}/`)).rejects.toThrow(refusal);
+      await outbound.close();
+    }
+    for (const address of [
+      '169.254.169.254',
+      '169.254.1.1',
+      '100.100.100.200',
+      '127.0.0.1',
+      '::1',
+      '::ffff:127.0.0.1',
+      '0.0.0.0',
+    ]) {
+      start({ allowHosts: ['nas.example.lan:*', '*.example.lan:*'] }, naming([address]));
+      await expect(fetched(`http://nas.example.lan:${port}/`)).rejects.toThrow(refusal);
+      await outbound.close();
+    }
+    start();
+  });
+});
+
+describe('servers of our own', () => {
+  const OPEN = {
+    allowPrivate: true,
+    allowHosts: ['127.0.0.1:*', 'localhost:*', '0.0.0.0/0:*', '::/0', '*.example.com:*'],
+  };
+  const answers = (addresses: Record<string, string[]>): Lookup => {
+    return (hostname, _options, done) => {
+      const found = addresses[hostname];
+      if (found === undefined) return done(new Error('ENOTFOUND'), []);
+      done(
+        null,
+        found.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
+    };
+  };
+  const post = (url: string) => outbound.post(url, { headers: {}, body: '', timeoutMs: 5_000 });
+
+  it.each(['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost', 'myself.example'])(
+    'are never called, by any name and address of this machine (%s)',
+    async (host) => {
+      const port = await serve((_, response) => response.end('admin'), '0.0.0.0');
+      const other = await serve((_, response) => response.end('other'), '0.0.0.0');
+      const lookup = answers({
+        localhost: ['127.0.0.1'],
+        'a.localhost': ['127.0.0.1'],
+        'evil.example.com': ['127.0.0.1'],
+        'second.example.com': ['127.0.0.2'],
+        'mapped.example.com': ['::ffff:127.0.0.1'],
+        'both.example.com': ['127.0.0.2', '::1'],
+        'myself.example': ['127.0.0.1'],
+      });
+      start({ ...OPEN, ownServers: () => [{ host, port }] }, lookup);
+      const { address: interfaceAddress } = Object.values(networkInterfaces())
+        .flatMap((entries) => entries ?? [])
+        .find(({ family, internal }) => family === 'IPv4' && !internal) ?? { address: '127.0.0.3' };
+      const hosts = [
+        '127.0.0.1',
+        '127.0.0.2',
+        '0x7f.1',
+        '2130706433',
+        '0177.0.0.1',
+        '[::1]',
+        '[::ffff:127.0.0.1]',
+        '[64:ff9b::127.0.0.1]',
+        '0.0.0.0',
+        'localhost',
+        'LOCALHOST.',
+        'a.localhost',
+        'evil.example.com',
+        'second.example.com',
+        'mapped.example.com',
+        'both.example.com',
+        interfaceAddress,
+      ];
+      for (const name of hosts) {
+        await expect(post(`http://${name}:${port}/api/backends/x/drain`), name).rejects.toThrow(refusal);
+        await expect(fetched(`http://${name}:${port}/`), name).rejects.toThrow(refusal);
+      }
+      expect(connections).toBe(0);
+      expect((await post(`http://127.0.0.1:${other}/`)).status).toBe(200);
+    },
+  );
+
+  it('are refused before anything is sent, where the URL tells by itself', () => {
+    start({
+      ...OPEN,
+      ownServers: () => [
+        { host: '127.0.0.1', port: 8188 },
+        { host: 'gpu.example.com', port: 443 },
+        { host: '203.0.114.5', port: 8188 },
+      ],
+    });
+    for (const url of [
+      'http://localhost:8188/prompt',
+      'http://127.0.0.9:8188/',
+      'https://gpu.example.com/',
+      'https://GPU.example.com.:443/',
+      'http://gpu.example.com:443/',
+      'http://203.0.114.5:8188/',
+      'http://[::ffff:203.0.114.5]:8188/',
+    ]) {
+      expect(() => outbound.check(url), url).toThrow(refusal);
+    }
+    for (const url of ['http://localhost:8189/', 'https://cpu.example.com/', 'http://203.0.114.5:8189/']) {
+      expect(outbound.check(url).href).toBe(url);
+    }
+  });
+
+  it('are known by where their names lead now, and led before', async () => {
+    const port = await serve((_, response) => response.end('ComfyUI'), '0.0.0.0');
+    const addresses: Record<string, string[]> = { 'comfy.lan': ['127.0.0.1'] };
+    start({ ...OPEN, ownServers: () => [{ host: 'comfy.lan', port }] }, answers(addresses));
+    await expect(post(`http://127.0.0.1:${port}/`)).rejects.toThrow(refusal);
+    delete addresses['comfy.lan'];
+    await expect(post(`http://127.0.0.1:${port}/`)).rejects.toThrow(refusal);
+    expect(connections).toBe(0);
+  });
+
+  it('that do not answer for their names hold nobody up', async () => {
+    const port = await serve((_, response) => response.end('there'));
+    start({ ...OPEN, ownServers: () => [{ host: 'gone.lan', port }] }, answers({}));
+    expect((await post(`http://127.0.0.1:${port}/`)).status).toBe(200);
+  });
+
+  it('are not reached over a redirect either', async () => {
+    const own = await serve((_, response) => response.end('admin'), '127.0.0.1');
+    const port = await serve((_, response) =>
+      response.writeHead(302, { location: `http://127.0.0.1:${own}/api/backends` }).end(),
+    );
+    start({ ...OPEN, ownServers: () => [{ host: '0.0.0.0', port: own }] });
+    await expect(fetched(`http://127.0.0.1:${port}/`)).rejects.toThrow(refusal);
+    expect(connections).toBe(1);
+  });
+
+  it('may be told when they listen', async () => {
+    const own: { host: string; port: number }[] = [];
+    start({ ...OPEN, ownServers: () => own });
+    const port = await serve((_, response) => response.end('admin'));
+    expect(outbound.check(`http://127.0.0.1:${port}/`).port).toBe(String(port));
+    own.push({ host: '::', port });
+    expect(() => outbound.check(`http://127.0.0.1:${port}/`)).toThrow(refusal);
+  });
+});
+
+describe('OwnServers', () => {
+  const at = async (server: OwnServer, address: string, secure: boolean) => {
+    const own = new OwnServers(
+      () => [server],
+      (_hostname, _options, done) => done(null, [{ address: '93.184.216.34', family: 4 }]),
+    );
+    await own.learn(server.port);
+    return own.includes(readAddress(address) ?? expect.fail('no address'), { port: 443, secure });
+  };
+
+  it.each<[OwnServer, string, boolean, boolean]>([
+    // Somebody else may have the address of a CDN as well, and another certificate.
+    [{ host: 'gpu.example.com', port: 443 }, '93.184.216.34', true, false],
+    [{ host: 'gpu.example.com', port: 443 }, '93.184.216.34', false, true],
+    [{ host: '10.0.0.1', port: 443 }, '10.0.0.1', true, true],
+    [{ host: '10.0.0.1', port: 443 }, '10.0.0.2', true, false],
+    [{ host: 'bucket.example.com', port: 443, publicAllowed: true }, '93.184.216.34', false, false],
+    [{ host: '100.64.0.1', port: 443, publicAllowed: true }, '100.64.0.1', true, true],
+  ])('%j includes %s (TLS: %s): %s', async (server, address, secure, expected) => {
+    expect(await at(server, address, secure)).toBe(expected);
   });
 });
 
 describe('GET', () => {
   const url = (port: number, path = '/') => `http://127.0.0.1:${port}${path}`;
-  beforeEach(() => start({ allowHosts: ['127.0.0.1'] }));
+  beforeEach(() => start({ allowHosts: ['127.0.0.1:*'] }));
 
   it('streams a file, with or without its length, just as it is', async () => {
     const zipped = gzipSync('x'.repeat(10_000));
@@ -379,7 +575,7 @@ describe('POST', () => {
       body: '{"a":1}',
       timeoutMs,
     });
-  beforeEach(() => start({ allowHosts: ['127.0.0.1'] }));
+  beforeEach(() => start({ allowHosts: ['127.0.0.1:*'] }));
 
   it('sends what it is given, and tells the status, whatever it is', async () => {
     const seen: unknown[] = [];

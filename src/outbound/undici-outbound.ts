@@ -1,3 +1,4 @@
+import { lookup as systemLookup } from 'node:dns';
 import { Readable } from 'node:stream';
 import { Agent, type Dispatcher, errors } from 'undici';
 import { AddressPolicy } from './address-policy.js';
@@ -12,7 +13,8 @@ import {
   type OutboundRules,
   type PostOptions,
 } from './outbound.js';
-import { type Lookup, safeConnector } from './safe-connector.js';
+import { type Lookup, OwnServers } from './own-servers.js';
+import { safeConnector } from './safe-connector.js';
 
 /** Connections to one origin at a time. */
 const CONNECTIONS = 16;
@@ -37,11 +39,12 @@ export class UndiciOutbound extends Outbound {
   private readonly policy: AddressPolicy;
   private readonly agent: Agent;
 
-  constructor(rules: OutboundRules, lookup?: Lookup) {
+  constructor(rules: OutboundRules, lookup: Lookup = systemLookup) {
     super();
-    this.policy = new AddressPolicy(rules);
+    const own = new OwnServers(rules.ownServers ?? (() => []), lookup);
+    this.policy = new AddressPolicy(rules, own);
     this.agent = new Agent({
-      connect: safeConnector(this.policy, lookup),
+      connect: safeConnector(this.policy, own, lookup),
       connections: CONNECTIONS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,

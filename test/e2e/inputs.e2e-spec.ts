@@ -16,7 +16,7 @@ let files: FileServer;
 const start = async (options: GatewayOptions = {}, standins: readonly StandinOptions[] = [{}]) => {
   fleet = await Fleet.start(standins, {
     ...options,
-    env: { FETCH_ALLOW_HOSTS: '127.0.0.1', ...options.env },
+    env: { FETCH_ALLOW_HOSTS: '127.0.0.1:*', ...options.env },
   });
 };
 beforeEach(async () => {

@@ -210,7 +210,7 @@ describe('with STATE_DIR', () => {
   it('a job whose file is still on its way is not lost: the file is fetched again', async () => {
     await begin([{}]);
     await service.stop();
-    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1:*' });
     const files = await FileServer.start();
     const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#123456' } })
       .png()
@@ -229,7 +229,7 @@ describe('with STATE_DIR', () => {
     const [job] = await kill();
     expect(job?.status).toBe('queued');
     files.serve('/photo.png', bytes);
-    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1:*' });
     const [result] = await results([job?.id ?? '']);
     expect(result?.status).toBe(200);
     expect(await colorOf(result?.body.url ?? '')).toBe(0x12_34_56);
@@ -240,7 +240,7 @@ describe('with STATE_DIR', () => {
   it('a job that runs has its files on its ComfyUI: it is found again, also where their URL is gone', async () => {
     await begin([{}]);
     await service.stop();
-    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1:*' });
     const files = await FileServer.start();
     const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#123456' } })
       .png()
@@ -257,7 +257,7 @@ describe('with STATE_DIR', () => {
     await expect.poll(isBusy, LONG).toBe(true);
     const [job] = await kill();
     files.behave('/photo.png', (_, response) => void response.writeHead(404).end());
-    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1' });
+    service = await start({ FETCH_ALLOW_HOSTS: '127.0.0.1:*' });
     const [result] = await results([job?.id ?? '']);
     expect(result?.status).toBe(200);
     expect([files.count('/photo.png'), submitted(), rendered()]).toEqual([1, 1, 1]);

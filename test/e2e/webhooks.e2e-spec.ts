@@ -19,7 +19,7 @@ const PNG = Buffer.from(
 );
 
 const LONG = { interval: 20, timeout: 25_000 };
-const ENV = { WEBHOOK_SECRETS: SECRET, FETCH_ALLOW_HOSTS: '127.0.0.1' };
+const ENV = { WEBHOOK_SECRETS: SECRET, FETCH_ALLOW_HOSTS: '127.0.0.1:*' };
 
 interface JobWebhook {
   url: string;
@@ -349,9 +349,9 @@ describe('dead letters', () => {
   });
 });
 
-describe('a request', () => {
-  const body = (more: Record<string, unknown>) => ({ workflow_data: picture(), ...more });
+const body = (more: Record<string, unknown>) => ({ workflow_data: picture(), ...more });
 
+describe('a request', () => {
   it.each([
     ['a private address', { webhook_url: 'http://10.0.0.1/hook' }, 'webhook_url'],
     ['our own machine', { webhook_url: 'http://localhost/hook' }, 'webhook_url'],
@@ -419,6 +419,57 @@ describe('a request', () => {
     await start(undefined, { env: { WEBHOOK_SECRETS: '' } });
     const reply = await gateway().generate(body({ webhook_url: null, webhook_events: null }));
     expect(reply).not.toHaveProperty('webhook');
+  });
+});
+
+describe('servers of this installation', () => {
+  /** Everything is open, as far as settings can open it. */
+  const OPEN = { FETCH_ALLOW_PRIVATE: 'true', FETCH_ALLOW_HOSTS: '127.0.0.1:*, localhost:*, 0.0.0.0/0:*' };
+
+  it('are called by no webhook and no input: nothing is drained, nothing runs', async () => {
+    await start(undefined, { env: { ...OPEN, SERVER_BASE_URL: 'http://pictures.example.com:4000' } });
+    const { port } = new URL(gateway().url);
+    const backend = new URL(fleet?.at(0).url ?? '');
+    const drain = `/api/backends/${encodeURIComponent(backend.host)}/drain`;
+    for (const target of [
+      `http://127.0.0.1:${port}${drain}`,
+      `http://localhost:${port}${drain}`,
+      `http://[::1]:${port}${drain}`,
+      `http://127.9.9.9:${port}${drain}`,
+      `http://pictures.example.com:4000${drain}`,
+      `http://127.0.0.1:${backend.port}/prompt`,
+      `http://localhost:${backend.port}/interrupt`,
+    ]) {
+      const problem = await gateway().problem('/api/generate', {
+        workflow_data: picture(),
+        webhook_url: target,
+      });
+      expect(problem, target).toMatchObject({ status: 400, errors: [{ field: 'webhook_url' }] });
+      const workflow = { ...picture(), '10': { class_type: 'LoadImage', inputs: { image: target } } };
+      expect((await gateway().problem('/api/generate', { workflow_data: workflow })).code).toBe(
+        'invalid_input',
+      );
+    }
+    const { backends } = await getJson<{ backends: { draining: boolean }[] }>('/api/backends');
+    expect(backends.map(({ draining }) => draining)).toEqual([false]);
+    expect(await jobs()).toBe(0);
+    // Others on this machine are called, as the settings say.
+    const job = await submit(picture());
+    await expect.poll(() => receiver.of(job), SOON).toHaveLength(1);
+  });
+
+  it('other ports of a listed host are none that was listed', async () => {
+    const { port } = new URL(receiver.url);
+    await start(undefined, { env: { FETCH_ALLOW_HOSTS: `127.0.0.1:${port}` } });
+    const other = await Receiver.start();
+    try {
+      const problem = await gateway().problem('/api/generate', body({ webhook_url: other.url }));
+      expect(problem).toMatchObject({ status: 400, errors: [{ field: 'webhook_url' }] });
+      const job = await submit(picture());
+      await expect.poll(() => receiver.of(job), SOON).toHaveLength(1);
+    } finally {
+      await other.stop();
+    }
   });
 });
 
