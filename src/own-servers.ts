@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import { parseOssEndpoint, type Settings } from './config/index.js';
 import type { OwnServer } from './outbound/index.js';
 
@@ -20,7 +20,7 @@ export function ownServersOf(settings: Settings): OwnServer[] {
 
 /** This application itself. @returns nothing while it does not listen @param settings where it was told to */
 export function listening(server: Server): OwnServer[] {
-  const address = server.address() as AddressInfo | string | null;
+  const address = server.address();
   // A path is a socket of Unix, which no URL leads to.
   return address === null || typeof address === 'string'
     ? []

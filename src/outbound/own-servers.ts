@@ -51,6 +51,11 @@ export class OwnServers {
     await Promise.race([asking, delay(LOOKUP_MS, undefined, { ref: false })]);
   }
 
+  /** Calls back once the addresses of those with this port are known as far as they can be. */
+  whenKnown(port: number, then: () => void): void {
+    void this.learn(port).then(then);
+  }
+
   /**
    * Does a call of this address reach one of them, as far as their addresses are known? Not where it is on the public internet and called by
    * TLS under another name: then others may share the address, and the certificate keeps them apart.

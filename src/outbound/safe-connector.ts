@@ -19,7 +19,7 @@ export function safeConnector(
 ): buildConnector.connector {
   return (options, done) => {
     const target = targetOf(options);
-    void own.learn(target.port).then(() => {
+    own.whenKnown(target.port, () => {
       // A literal address is not looked up.
       if (!policy.allowsHost(target)) return done(hostNotAllowed(), null);
       const connect = buildConnector({

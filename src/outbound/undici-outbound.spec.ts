@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readAddress } from './address.js';
+import { isMadeForCaller } from './loop.js';
 import type { OutboundRules, OwnServer } from './outbound.js';
 import { type Lookup, OwnServers } from './own-servers.js';
 import { UndiciOutbound } from './undici-outbound.js';
@@ -465,6 +466,7 @@ describe('GET', () => {
     const port = await serve(({ url: path, headers }, response) => {
       expect(headers['accept-encoding']).toBe('identity');
       expect(headers['user-agent']).toBe('comfy-sync-server');
+      expect(headers['cdn-loop']).toBe('comfy-sync-server');
       if (path === '/length') response.writeHead(200, { 'content-length': 3, 'X-A': ['1', '2'] }).end('abc');
       else if (path === '/zip') response.writeHead(200, { 'content-encoding': 'gzip' }).end(zipped);
       else response.write('ab', () => response.end('c'));
@@ -608,4 +610,15 @@ describe('POST', () => {
     });
     await expect(post(endless)).rejects.toMatchObject({ code: 'too_large', status: 200 });
   });
+});
+
+describe('isMadeForCaller', () => {
+  it.each([
+    [undefined, false],
+    ['', false],
+    ['comfy-sync-server', true],
+    ['other; x=1, Comfy-Sync-Server;v=1', true],
+    [['other', 'comfy-sync-server'], true],
+    ['comfy-sync-server-2, other', false],
+  ])('%j: %s', (header, expected) => expect(isMadeForCaller(header)).toBe(expected));
 });

@@ -4,6 +4,7 @@ import { Agent, type Dispatcher, errors } from 'undici';
 import { AddressPolicy } from './address-policy.js';
 import { checkedUrl } from './checked-url.js';
 import { Deadline, tooSlow } from './deadline.js';
+import { LOOP_HEADER, LOOP_MARK } from './loop.js';
 import { OutboundError } from './outbound.error.js';
 import {
   type Answered,
@@ -127,7 +128,7 @@ export class UndiciOutbound extends Outbound {
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
-      headers: { 'user-agent': USER_AGENT, ...headers },
+      headers: { ...headers, 'user-agent': USER_AGENT, [LOOP_HEADER]: LOOP_MARK },
       signal,
       // The deadline is for all of it.
       headersTimeout: 0,

@@ -2,10 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
+import { isMadeForCaller, LOOP_HEADER } from '../outbound/index.js';
 import { ProblemException } from '../problem/index.js';
 
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** What only operators call. */
+const ADMIN = /^\/api\/(backends|webhooks)(\/|$)/i;
 
 export interface OriginRules {
   /** Origins of web pages that may connect; absent: only pages of this server. */
@@ -36,10 +40,20 @@ function hostnameOf(host: string): string {
   return host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
-/** Refuses requests that change something where they come from pages of other origins. */
+/**
+ * Refuses requests that change something where they come from pages of other origins, or from a server like this one on behalf of its
+ * callers; the latter ask operators' questions in vain, too.
+ */
 export function useOriginCheck(app: NestExpressApplication, rules: OriginRules): void {
   app.use((request: Request, _response: Response, next: NextFunction) => {
-    if (!SAFE.has(request.method) && !isAllowedOrigin(request, rules)) {
+    const { method, path, headers } = request;
+    if (isMadeForCaller(headers[LOOP_HEADER]) && (!SAFE.has(method) || ADMIN.test(path))) {
+      throw new ProblemException(
+        'origin_not_allowed',
+        'Calls that a Comfy Sync Server makes for its callers, webhooks among them, may not be addressed to one.',
+      );
+    }
+    if (!SAFE.has(method) && !isAllowedOrigin(request, rules)) {
       throw new ProblemException(
         'origin_not_allowed',
         'Pages of this origin may not call this server. Its operator can allow them (CORS_ORIGINS).',

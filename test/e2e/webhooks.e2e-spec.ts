@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
@@ -456,6 +458,40 @@ describe('servers of this installation', () => {
     // Others on this machine are called, as the settings say.
     const job = await submit(picture());
     await expect.poll(() => receiver.of(job), SOON).toHaveLength(1);
+  });
+
+  it('obey no webhook that comes by a way which no address tells', async () => {
+    await start();
+    const { host: name } = new URL(fleet?.at(0).url ?? '');
+    // As a proxy or a router may have it: another address that leads to the service.
+    const proxy = createServer((socket) => {
+      const { hostname, port } = new URL(gateway().url);
+      const to = connect(Number(port), hostname);
+      socket
+        .on('error', () => to.destroy())
+        .pipe(to.on('error', () => socket.destroy()))
+        .pipe(socket);
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const origin = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const drain = `${origin}/api/backends/${encodeURIComponent(name)}/drain`;
+      const job = await submit(picture(), { webhook_url: drain });
+      await expect.poll(async () => (await webhookOf(job))?.deliveries[0]?.last_status, SOON).toBe(403);
+      const { backends } = await getJson<{ backends: { draining: boolean }[] }>('/api/backends');
+      expect(backends.map(({ draining }) => draining)).toEqual([false]);
+      const image = `${origin}/api/backends`;
+      const workflow = { ...picture(), '10': { class_type: 'LoadImage', inputs: { image } } };
+      expect((await gateway().problem('/api/generate', { workflow_data: workflow })).code).toBe(
+        'input_unavailable',
+      );
+      // Files of another server like this one are inputs as any other.
+      expect(
+        (await fetch(`${origin}/health/live`, { headers: { 'cdn-loop': 'comfy-sync-server' } })).status,
+      ).toBe(200);
+    } finally {
+      proxy.close();
+    }
   });
 
   it('other ports of a listed host are none that was listed', async () => {
