@@ -23,8 +23,15 @@ import {
   type IdempotencyKeyOf,
   tellReplay,
 } from '../idempotency/index.js';
-import { ApiContractErrors, fieldProblem, ProblemException, ProblemFilter } from '../problem/index.js';
-import { Caller, CALLER_HEADER, readCursor, writeCursor } from '../request/index.js';
+import { ApiContractErrors, ProblemException, ProblemFilter } from '../problem/index.js';
+import {
+  Caller,
+  CALLER_HEADER,
+  readCursor,
+  readExtraData,
+  readWorkflow,
+  writeCursor,
+} from '../request/index.js';
 import { TellsWebhook, Webhooks } from '../webhooks/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
 import { type ContractStatus, fromContractStatus, toContractJob } from './contract-job.js';
@@ -90,14 +97,19 @@ export class JobsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<ContractJobDto> {
+    const { workflow, extraData } = readWorkflow(body.workflow, 'workflow');
+    const extra =
+      body.extra_data === undefined || body.extra_data === null
+        ? readExtraData(extraData, { strict: false })
+        : readExtraData(body.extra_data, { strict: true });
     const job = {
-      workflow: body.workflow,
+      workflow,
       allOutputs: true,
       includeTemp: body.include_temp ?? undefined,
       outputsVia: body.outputs_via ?? undefined,
       priority: body.priority ?? undefined,
       caller,
-      extraData: keysOf(body),
+      ...extra,
     };
     const submission = await this.idempotency.submitOnce(key, scope, job, this.webhooks.attach(body));
     tellReplay(submission, response);
@@ -172,21 +184,4 @@ export class JobsController {
       this.webhooks.viewOf(state.id),
     );
   }
-}
-
-function keysOf({ extra_data: extra }: PostJobsDto): Record<string, string> | undefined {
-  if (extra === undefined || extra === null) return undefined;
-  const { api_key_comfy_org: key, ...unknown } = extra;
-  const [field] = Object.keys(unknown);
-  if (field !== undefined) {
-    throw fieldProblem({ field: `extra_data.${field}`, message: 'is not a field of this request' });
-  }
-  if (key === undefined || key === null) return undefined;
-  if (typeof key !== 'string' || key.length === 0 || key.length > 4_096) {
-    throw fieldProblem({
-      field: 'extra_data.api_key_comfy_org',
-      message: 'must be text of 1 to 4096 characters',
-    });
-  }
-  return { api_key_comfy_org: key };
 }

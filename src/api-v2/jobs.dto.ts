@@ -7,8 +7,6 @@ import {
   IsInt,
   IsObject,
   IsOptional,
-  IsString,
-  Length,
   Matches,
   Max,
   MaxLength,
@@ -16,6 +14,7 @@ import {
 } from 'class-validator';
 import { JobWarningDto } from '../job-view/index.js';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
+import { ExtraDataDto } from '../request/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 
 const JOB_ID = '7b87c392-de65-410f-9557-0ac08ad2a975';
@@ -37,17 +36,6 @@ export const CONTRACT_STATUSES = [
 // Every property is decorated, also where the compiler's plugin could tell all of it: the document lists decorated
 // ones first.
 
-/** Keys for a prompt's `extra_data`. */
-@ApiSchema({ name: 'ExtraData', description: "Keys for a prompt's `extra_data`." })
-export class ExtraDataDto {
-  /** API key for partner (API) nodes. Passed on with the prompt; never written down, never logged. */
-  @ApiPropertyOptional({ minLength: 1, maxLength: 4_096 })
-  @IsOptional()
-  @IsString({ message: 'must be text' })
-  @Length(1, 4_096, { message: 'must be 1 to 4096 characters' })
-  api_key_comfy_org?: string;
-}
-
 /** A workflow to run. */
 @ApiSchema({ name: 'PostJobsBody', description: 'A workflow to run.' })
 export class PostJobsDto {
@@ -56,7 +44,7 @@ export class PostJobsDto {
   @Allow()
   workflow!: Record<string, unknown>;
 
-  /** Keys for the prompt's `extra_data`. */
+  /** Keys of partner nodes, and what save nodes write into their files; passed on in the prompt's `extra_data`. */
   @ApiPropertyOptional({ type: () => ExtraDataDto })
   @IsOptional()
   @IsObject({ message: 'must be an object' })

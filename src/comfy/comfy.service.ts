@@ -85,6 +85,8 @@ export interface SubmitRequest {
   convert?: ConvertOptions | undefined;
   /** Passed on in the prompt's `extra_data`: keys of partner nodes. Never written down. */
   extraData?: Record<string, string> | undefined;
+  /** Passed on as the prompt's `extra_pnginfo`: what save nodes write into the metadata of their files. */
+  pngInfo?: Record<string, unknown> | undefined;
 }
 
 /** What else happens when a job is made; both without a pause before or after. */
@@ -314,7 +316,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     alongside: SubmitHooks['alongside'],
   ): JobState {
     const { outputNode: wanted, allOutputs = false, priority = 0, caller = '' } = request;
-    const { includeTemp, outputsVia, convert, extraData } = request;
+    const { includeTemp, outputsVia, convert, extraData, pngInfo } = request;
     // Taking in files may have taken a while.
     this.expectAssets(assetReferences(workflow));
     this.expectRoom();
@@ -330,6 +332,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       priority,
       caller,
       extraData,
+      pngInfo,
     };
     const job = new Job(randomUUID(), details, Date.now());
     // On record before anybody works for it, or is told of it.

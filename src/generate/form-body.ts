@@ -1,5 +1,5 @@
-import { fieldProblem, ProblemException } from '../problem/index.js';
-import { parseBody } from '../request/index.js';
+import { fieldProblem } from '../problem/index.js';
+import { parseField, withoutBom } from '../request/index.js';
 import { type FormPart, WORKFLOW_FIELD } from './form.engine.js';
 
 /** Fields whose values are texts; those of all others are JSON. */
@@ -21,19 +21,17 @@ export function bodyOfForm(
       if (typeof text !== 'string') {
         throw fieldProblem({ field: field.slice(0, 64), message: 'may be given once' });
       }
-      return [field, TEXTS.has(field) ? text : valueOf(field, text)];
+      return [field, TEXTS.has(field) ? withoutBom(text) : valueOf(field, text)];
     }),
   );
 }
 
 function valueOf(field: string, text: string): unknown {
   try {
-    return parseBody(text);
+    return parseField(text, field);
   } catch (error) {
     // What is wrong with any other field is told with what it has to be.
-    if (field !== WORKFLOW_FIELD) return text;
-    throw error instanceof ProblemException
-      ? fieldProblem({ field, message: error.detail.replace(/^The body/, 'it') })
-      : error;
+    if (field !== WORKFLOW_FIELD) return withoutBom(text);
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { Request } from 'express';
 import type { StorageEngine } from 'multer';
 import { from } from 'rxjs';
 import { fieldProblem, ProblemException } from '../problem/index.js';
+import { readText } from '../request/index.js';
 import type { UploadEngine, UploadedFile } from '../upload/index.js';
 
 /** The field that holds the workflow. */
@@ -39,7 +40,7 @@ export class FormEngine implements StorageEngine {
     else this.engine._removeFile(request, file, done);
   }
 
-  /** @throws ProblemException `payload_too_large` */
+  /** @throws ProblemException `payload_too_large`; `invalid_request` where it is not UTF-8 */
   private async readText(stream: Express.Multer.File['stream']): Promise<string> {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -53,6 +54,6 @@ export class FormEngine implements StorageEngine {
       }
       chunks.push(chunk);
     }
-    return Buffer.concat(chunks).toString();
+    return readText(Buffer.concat(chunks), '', WORKFLOW_FIELD);
   }
 }

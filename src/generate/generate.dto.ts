@@ -4,7 +4,7 @@ import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-va
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { JobWarningDto } from '../job-view/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
-import { Nested } from '../request/index.js';
+import { ExtraDataDto, Nested } from '../request/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
 import { ConvertDto } from './convert.dto.js';
 import { IsNodeId } from './is-node-id.decorator.js';
@@ -65,7 +65,10 @@ export const REPLY_EXAMPLE = {
 /** A workflow to run. */
 @ApiSchema({ name: 'GenerateFileBody', description: 'A workflow to run.' })
 export class GenerateFileDto {
-  /** The workflow in ComfyUI's API format ("Workflow > Export (API)"): nodes by id. */
+  /**
+   * The workflow in ComfyUI's API format ("Workflow > Export (API)"): nodes by id. A JSON string of it is taken as well, and so is it within
+   * `{"prompt": …}` or `{"output": …}`, as the ComfyUI page sends it.
+   */
   @ApiProperty({
     type: 'object',
     additionalProperties: {
@@ -124,6 +127,12 @@ export class GenerateFileDto {
   @Min(-100, { message: 'must be -100 or more' })
   @Max(100, { message: 'must be 100 or less' })
   priority?: number;
+
+  /** Keys of partner nodes, and what save nodes write into their files; passed on in the prompt's `extra_data`. */
+  @ApiPropertyOptional({ type: () => ExtraDataDto })
+  @IsOptional()
+  @IsObject({ message: 'must be an object' })
+  extra_data?: ExtraDataDto;
 
   @WebhookUrlField()
   webhook_url?: string;

@@ -4,7 +4,7 @@ import { ComfyService, isFinal, type JobForecast, type JobState } from '../comfy
 import type { ConvertOptions } from '../images/index.js';
 import { Idempotency, type IdempotencyKeyOf, type Submission } from '../idempotency/index.js';
 import { hungUp, noSuchJob, ProblemException } from '../problem/index.js';
-import type { Preferences } from '../request/index.js';
+import { type Preferences, readExtraData } from '../request/index.js';
 import { type JobWebhookDto, Webhooks } from '../webhooks/index.js';
 import type { ConvertDto } from './convert.dto.js';
 import type { FormFiles } from './form-files.js';
@@ -42,6 +42,7 @@ export class GenerateService {
   ): Promise<Submission> {
     // Before anybody takes the files, which go where this throws.
     const attachment = this.webhooks.attach(body);
+    const extra = readExtraData(body.extra_data, { strict: true });
     const job = {
       workflow: body.workflow_data,
       // What is null counts as left out.
@@ -52,6 +53,7 @@ export class GenerateService {
       caller,
       convert: toOptions(body.convert),
       files: form?.take() ?? [],
+      ...extra,
     };
     return this.idempotency.submitOnce(key, scope, job, attachment);
   }

@@ -120,7 +120,7 @@ export class Idempotency {
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
 function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefined): string {
   const { workflow, outputNode, allOutputs = false, priority = 0 } = request;
-  const { includeTemp, outputsVia, convert, files = [] } = request;
+  const { includeTemp, outputsVia, convert, pngInfo, files = [] } = request;
   const decisive = {
     workflow,
     outputNode: outputNode === undefined ? null : String(outputNode),
@@ -130,6 +130,7 @@ function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefine
     ...(includeTemp ? { includeTemp } : {}),
     ...(outputsVia === undefined ? {} : { outputsVia }),
     ...(convert === undefined ? {} : { convert }),
+    ...(pngInfo === undefined ? {} : { pngInfo }),
     ...(files.length === 0
       ? {}
       : { files: files.map(({ node, input, received: { hash } }) => [node, input, hash]).sort(byPlace) }),

@@ -2,6 +2,8 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import { parseJson } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
+import { readText } from './body-text.js';
+import { findJsonFault } from './json-fault.js';
 
 /** No workflow nests deeper than a handful; recursive code behind us must not be walked off its stack. */
 const MAX_DEPTH = 64;
@@ -12,10 +14,12 @@ const MAX_DEPTH = 64;
  * @param forms paths whose handlers read multipart forms by themselves
  */
 export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms: readonly string[]): void {
-  app.useBodyParser('text', { type: ['application/json', 'application/*+json'], limit: maxBytes });
+  // As bytes: what is not UTF-8 has to be told from what is, which no decoded text shows any more.
+  app.useBodyParser('raw', { type: ['application/json', 'application/*+json'], limit: maxBytes });
   app.use((request: Request, _response: Response, next: NextFunction) => {
-    if (typeof request.body === 'string') request.body = parseBody(request.body);
-    else if (hasBody(request) && !(forms.includes(request.path) && request.is('multipart/form-data'))) {
+    if (Buffer.isBuffer(request.body)) {
+      request.body = parseBody(readText(request.body, request.headers['content-type']));
+    } else if (hasBody(request) && !(forms.includes(request.path) && request.is('multipart/form-data'))) {
       throw new ProblemException(
         'unsupported_media_type',
         'Send the body as JSON, with Content-Type: application/json.',
@@ -25,7 +29,7 @@ export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms
   });
 }
 
-/** JSON that came with a request. @throws ProblemException `invalid_request` */
+/** JSON that came with a request; its first mistake is told by line and column. @throws ProblemException `invalid_request` */
 export function parseBody(text: string): unknown {
   if (text.trim() === '')
     throw new ProblemException('invalid_request', 'The body is empty; send a JSON object.');
@@ -35,7 +39,12 @@ export function parseBody(text: string): unknown {
   try {
     return parseJson(text);
   } catch {
-    throw new ProblemException('invalid_request', 'The body is not valid JSON.');
+    const fault = findJsonFault(text);
+    const where =
+      fault === undefined
+        ? 'an object has one name twice'
+        : `line ${fault.line}, column ${fault.column}: expected ${fault.expected}`;
+    throw new ProblemException('invalid_request', `The body is not valid JSON: ${where}.`);
   }
 }
 

@@ -159,6 +159,16 @@ function allows(schema: Schema, value: unknown): boolean {
   return true;
 }
 
+/** Workflow tools write numbers, booleans and objects as texts, which is the same where the text is such a value. */
+function allowsText(schema: Schema, value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  try {
+    return allows(schema, JSON.parse(value));
+  } catch {
+    return false;
+  }
+}
+
 function parsed(text: string): unknown {
   return JSON.parse(text);
 }
@@ -183,7 +193,10 @@ function* bodies(path: string, schema: Schema): Generator<Attempt> {
   const { properties = {}, required = [] } = resolve(schema);
   for (const [name, property] of Object.entries(properties)) {
     for (const value of VALUES) {
-      const wrong = !allows(property, parsed(value)) && (value !== 'null' || required.includes(name));
+      const wrong =
+        !allows(property, parsed(value)) &&
+        !allowsText(property, parsed(value)) &&
+        (value !== 'null' || required.includes(name));
       yield send(
         `${name}: ${value.slice(0, 40)}`,
         withMember(name, value, body),

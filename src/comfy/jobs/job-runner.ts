@@ -151,7 +151,7 @@ export class JobRunner {
             inputs: job.inputs ?? [],
             urls: urlsOf(request),
             outputNode: request.outputNode,
-            extraData: request.extraData,
+            extraData: extraDataOf(request),
             watched$: job.progressWatched$,
             job: job.id,
             models: job.models,
@@ -229,6 +229,10 @@ export class JobRunner {
     if (verdict.free !== undefined) await backend.free({ models: verdict.free === 'models' });
     return isFinal(job.state) ? undefined : verdict;
   }
+}
+
+function extraDataOf({ extraData, pngInfo }: JobRequest): Record<string, unknown> | undefined {
+  return pngInfo === undefined ? extraData : { ...extraData, extra_pnginfo: pngInfo };
 }
 
 function urlsOf({ media }: JobRequest): UrlInput[] {

@@ -81,7 +81,7 @@ export class JobStore {
         state.status,
         state.times.created,
         writeState(state),
-        JSON.stringify(stored),
+        stringifyJson(stored),
         stringifyJson(workflow),
       );
       alongside?.(job.id);
@@ -190,10 +190,12 @@ export class JobStore {
     try {
       for (const [id, { status, times, ...rest }] of this.unwritten) {
         this.database.run(
-          'UPDATE jobs SET status = ?, finished = ?, state = ? WHERE id = ?',
+          // Of what it was asked nothing is needed after its end, and the metadata for its files may be large.
+          "UPDATE jobs SET status = ?, finished = ?, state = ?, request = iif(? IS NULL, request, '{}') WHERE id = ?",
           status,
           times.finished ?? null,
           writeState({ ...rest, status, times }),
+          times.finished ?? null,
           id,
         );
         this.unwritten.delete(id);
@@ -232,7 +234,7 @@ function isLasting(event: JobEvent): boolean {
 }
 
 function readRequest(text: string, workflow: Workflow): JobRequest {
-  const { hadKeys, media, ...rest } = JSON.parse(text) as Omit<StoredRequest, 'media'> &
+  const { hadKeys, media, ...rest } = parseJson(text) as Omit<StoredRequest, 'media'> &
     Partial<StoredRequest>;
   return {
     ...rest,

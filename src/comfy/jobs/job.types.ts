@@ -27,6 +27,8 @@ export interface JobRequest {
   convert?: ConvertOptions | undefined;
   /** For the prompt's `extra_data`: keys of partner nodes. Never written down, so a restart of ours loses it. */
   extraData?: Record<string, string> | undefined;
+  /** For the prompt's `extra_data` as `extra_pnginfo`: what save nodes write into their files. */
+  pngInfo?: Record<string, unknown> | undefined;
   /** It had some, before a restart. */
   keysLost?: boolean;
 }

@@ -12,5 +12,6 @@ export {
 } from './media.js';
 export { modelsOf } from './models.js';
 export { overSocket, SOCKET_OUTPUT_CLASS, wantsSocket } from './socket-outputs.js';
+export { type UnwrappedWorkflow, unwrapWorkflow } from './unwrap.js';
 export { shapeOf } from './shape.js';
 export { parseJson, stringifyJson } from './lossless-json.js';

@@ -15,7 +15,7 @@ const errorOf = (work: () => unknown): ComfyError => {
 };
 
 describe('parseWorkflow', () => {
-  it.each([null, 3, 'x', [], {}, { prompt: { '1': { class_type: 'A' } } }])('refuses %j', (value) => {
+  it.each([null, 3, 'x', [], {}, { prompt: { '1': {} } }])('refuses %j', (value) => {
     expect(errorOf(() => parseWorkflow(value)).code).toBe('invalid_workflow');
   });
 
@@ -35,6 +35,20 @@ describe('parseWorkflow', () => {
       }),
     );
     expect(Object.keys(error.nodeErrors ?? {})).toEqual(['a', 'b', 'c']);
+  });
+
+  it('takes the workflow out of what the page has around it', () => {
+    const workflow = { '1': { class_type: 'A' } };
+    const page = { nodes: [], links: [] };
+    for (const wrapper of [
+      { prompt: workflow, client_id: 'x' },
+      { output: workflow, workflow: page },
+      { prompt: { output: workflow, workflow: page } },
+    ]) {
+      expect(parseWorkflow(wrapper)).toBe(workflow);
+    }
+    const named = { prompt: { class_type: 'A' }, output: { class_type: 'B' } };
+    expect(parseWorkflow(named)).toBe(named);
   });
 
   it('takes ids that are not numbers', () => {

@@ -1,4 +1,5 @@
 import { ComfyError, type NodeErrors, type NodeInput } from '../comfy.error.js';
+import { unwrapWorkflow } from './unwrap.js';
 
 /** One node of an API-format workflow. An input is a literal, or a link `[node id, output index]`. */
 export interface WorkflowNode {
@@ -13,10 +14,11 @@ export type Workflow = Record<string, WorkflowNode>;
 const EXPORT_HINT = 'In ComfyUI choose "Workflow > Export (API)" and send that file.';
 
 /**
- * Takes whatever the caller sent for a workflow.
+ * Takes whatever the caller sent for a workflow, in a wrapper of the ComfyUI page or without one.
  * @throws ComfyError `workflow_format_ui` for the page's own format, `invalid_workflow` naming each broken node
  */
-export function parseWorkflow(value: unknown): Workflow {
+export function parseWorkflow(given: unknown): Workflow {
+  const value = unwrapWorkflow(given)?.workflow ?? given;
   if (!isObject(value)) {
     throw new ComfyError('invalid_workflow', `The workflow must be an object of nodes by id. ${EXPORT_HINT}`);
   }
@@ -24,12 +26,6 @@ export function parseWorkflow(value: unknown): Workflow {
     throw new ComfyError(
       'workflow_format_ui',
       `This is a workflow as the ComfyUI page saves it ("nodes" and "links"); ComfyUI can only run the API format. ${EXPORT_HINT}`,
-    );
-  }
-  if (isObject(value['prompt']) && value['prompt']['class_type'] === undefined) {
-    throw new ComfyError(
-      'invalid_workflow',
-      'This is a whole request to ComfyUI; send only what is in its "prompt".',
     );
   }
   const entries = Object.entries(value);
