@@ -24,8 +24,10 @@ export type ComfyErrorCode =
  * `output_gone`: the run succeeded, but a file it names is not there (23b). `sick`: the backend fails by itself, whatever
  * it is given. `not_begun`: it waited there for too long. `struck`: an order of ours to
  * stop another job hit it. `not_found_again`: we restarted, and the prompt that we had given away is not there any more.
+ * `deleted`: the prompt is gone although the server has not restarted, so somebody took it out of its queue (08).
  */
-export type ComfyErrorReason = 'output_gone' | 'sick' | 'not_begun' | 'struck' | 'not_found_again';
+export type ComfyErrorReason =
+  'output_gone' | 'sick' | 'not_begun' | 'struck' | 'not_found_again' | 'deleted';
 
 /** What is wrong with one node, in the words of ComfyUI. */
 export interface NodeError {

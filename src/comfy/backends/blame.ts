@@ -6,7 +6,12 @@ import { ComfyError, type ComfyErrorReason } from '../comfy.error.js';
  */
 export type Blame = 'none' | 'works' | 'fault' | 'severe';
 
-const BLAMELESS: ReadonlySet<ComfyErrorReason> = new Set(['output_gone', 'struck', 'not_found_again']);
+const BLAMELESS: ReadonlySet<ComfyErrorReason> = new Set([
+  'output_gone',
+  'struck',
+  'not_found_again',
+  'deleted',
+]);
 
 /** The one place that tells a job's own failure from its backend's. */
 export function blameOf(error: unknown): Blame {

@@ -41,6 +41,7 @@ describe('blameOf', () => {
     [new ComfyError('backend_lost', ''), 'fault'],
     [new ComfyError('backend_lost', '', { reason: 'sick' }), 'severe'],
     [new ComfyError('backend_lost', '', { reason: 'output_gone' }), 'none'],
+    [new ComfyError('backend_lost', '', { reason: 'deleted' }), 'none'],
     [new ComfyError('job_stalled', ''), 'severe'],
     [new ComfyError('job_timeout', ''), 'none'],
     [new ComfyError('interrupted', ''), 'none'],

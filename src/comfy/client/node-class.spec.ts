@@ -16,6 +16,48 @@ describe('what /object_info says of files', () => {
       [['model_file', 'file']],
     ],
     ['optional ones', { optional: { audio: [[], { audio_upload: true }] } }, [['audio', 'audio']]],
+    // As in `object_info.json` of 0.8.0, with inputs that take files.
+    [
+      'dynamic ones',
+      {
+        required: {
+          images: [
+            'COMFY_AUTOGROW_V3',
+            {
+              template: {
+                input: { required: { image: ['COMBO', { image_upload: true }] } },
+                prefix: 'image',
+                max: 2,
+              },
+            },
+          ],
+          named: [
+            'COMFY_AUTOGROW_V3',
+            {
+              template: { input: { required: { v: ['COMBO', { video_upload: true }] } }, names: ['a', 'b'] },
+            },
+          ],
+          source: [
+            'COMFY_DYNAMICCOMBO_V3',
+            {
+              options: [
+                { key: 'none', inputs: {} },
+                { key: 'file', inputs: { required: { audio: ['COMBO', { audio_upload: true }] } } },
+              ],
+            },
+          ],
+          odd: ['COMFY_AUTOGROW_V3', { template: null }],
+          odder: ['COMFY_DYNAMICCOMBO_V3', { options: [null, 1] }],
+        },
+      },
+      [
+        ['images.image0', 'image'],
+        ['images.image1', 'image'],
+        ['named.a', 'video'],
+        ['named.b', 'video'],
+        ['source.audio', 'audio'],
+      ],
+    ],
     ['texts', { required: { text: ['STRING', { multiline: true }], url: ['STRING'] } }, []],
     ['nothing', undefined, []],
     ['marks that say no', { required: { image: [[], { image_upload: false }], b: 'odd', c: [] } }, []],

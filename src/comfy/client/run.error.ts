@@ -4,13 +4,18 @@ import type { ExecutionFailure } from './messages.js';
 import { readNodeErrors } from './node-errors.js';
 import { redact } from './redact.js';
 
+/** Details of newer servers have a line for each mistake. */
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*[\r\n]+\s*/g, '; ');
+}
+
 /** Why `POST /prompt` did not lead to a prompt. */
 export function rejectedError(error: unknown): ComfyError {
   if (error instanceof PromptRejected) {
-    const detail = error.details === '' ? '' : ` (${redact(error.details)})`;
+    const detail = error.details === '' ? '' : ` (${oneLine(redact(error.details))})`;
     return new ComfyError(
       'invalid_workflow',
-      `ComfyUI refuses the workflow: ${redact(error.message)}${detail}`,
+      `ComfyUI refuses the workflow: ${oneLine(redact(error.message))}${detail}`,
       {
         nodeErrors: readNodeErrors(error.nodeErrors),
       },
@@ -83,6 +88,13 @@ export function lostError(accepted: boolean, cause?: unknown): ComfyError {
     : new ComfyError('no_backend', 'The backend was lost before it took the job. Try again.', {
         cause,
       });
+}
+
+/** Neither in the queue nor in the history of a server that has not restarted: somebody deleted the prompt (08, 29). */
+export function deletedError(): ComfyError {
+  return new ComfyError('backend_lost', 'Somebody deleted the prompt from the queue of the backend.', {
+    reason: 'deleted',
+  });
 }
 
 /** We restarted; its backend knows nothing of it, or is not there. */

@@ -11,6 +11,7 @@ import { ProgressMeter, type RunProgress } from './progress-meter.js';
 import { ProgressStates } from './progress-states.js';
 import { type Finding, inquire } from './prompt-inquiry.js';
 import {
+  deletedError,
   executionError,
   interruptedError,
   lostError,
@@ -352,6 +353,7 @@ class PromptRun {
       // Somebody has emptied the history since; what the socket told is left.
       else if (this.succeeded && this.ledger.complete) this.complete();
       else if (this.failures.last !== undefined) this.fail(executionError(this.failures.last));
+      else if (this.accepted && this.sighted && !this.succeeded) this.fail(deletedError());
       else this.lose();
       return;
     }

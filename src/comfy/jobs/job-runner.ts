@@ -161,6 +161,7 @@ export class JobRunner {
             tap((event) => {
               if (event.type === 'accepted') serverId = event.promptId;
               if (event.type === 'output') keeper.take(event.output);
+              if (event.type === 'blocked') keeper.noteBlocked(event.message);
               const jobEvent = toJobEvent(event);
               if (jobEvent !== undefined) job.apply(jobEvent);
             }),
@@ -263,11 +264,21 @@ function toJobEvent(event: RunEvent): JobEvent | undefined {
       return event;
     case 'preview':
       return { type: 'preview', preview: { node: event.node, mime: event.mime, bytes: event.bytes } };
+    case 'blocked': {
+      const { node, nodeType } = event;
+      return {
+        type: 'warned',
+        warning: {
+          code: 'output_blocked',
+          node,
+          message: `Node ${node} (${nodeType}) was blocked: ${event.message}`,
+        },
+      };
+    }
     case 'started':
     case 'output':
     case 'alive':
     case 'times':
-    case 'blocked':
       return undefined;
   }
 }

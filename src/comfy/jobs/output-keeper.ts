@@ -78,6 +78,8 @@ export class OutputKeeper {
   /** Was anything saved that is wanted for certain, besides texts? */
   private saved = false;
   private inlineLeft = MAX_INLINE_TEXTS;
+  /** What nodes said that were blocked, and so made nothing; the first of them. */
+  private blocked: string | undefined;
   /** All that came, in this order. */
   private readonly taken: Taken[] = [];
   /** Ids of all assets that were made, originals as well. */
@@ -105,6 +107,11 @@ export class OutputKeeper {
     }
   }
 
+  /** A node was blocked with this message. */
+  noteBlocked(message: string): void {
+    this.blocked ??= message;
+  }
+
   /**
    * Resolves when all that is wanted is safe, as it was made. Once the run is over.
    * @throws ComfyError `no_output` · `backend_lost`; StorageError
@@ -115,7 +122,7 @@ export class OutputKeeper {
     for (const [output, taken] of this.announced) if (chosen.includes(output)) this.start(output, taken);
     this.letGo();
     this.wanted = inOrder(this.taken, Object.keys(request.workflow)).filter(({ kept }) => kept !== undefined);
-    if (this.wanted.length === 0 && !request.allOutputs) throw noOutput(request.outputNode);
+    if (this.wanted.length === 0 && !request.allOutputs) throw noOutput(request.outputNode, this.blocked);
     await valuesOf(this.wanted.map(({ original }) => original));
   }
 
@@ -383,7 +390,15 @@ function tooMuchInMemory(): ComfyError {
   return new ComfyError('backend_lost', 'Pictures came over the socket faster than they could be stored.');
 }
 
-function noOutput(node: string | undefined): ComfyError {
+function noOutput(node: string | undefined, blocked: string | undefined): ComfyError {
+  if (blocked !== undefined) {
+    const what =
+      node === undefined ? 'no node made a file or a text' : `node ${node} made no file and no text`;
+    return new ComfyError(
+      'no_output',
+      `The workflow ran, but ${what}, because a node was blocked: ${blocked}`,
+    );
+  }
   return new ComfyError(
     'no_output',
     node === undefined
