@@ -6,7 +6,9 @@ export default defineConfig({
     // Most of a test's time is waiting; by default two cores would run one file after the other.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/{comfyui,oss,chaos}/**/*.spec.ts'] } },
+      {
+        test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/{comfyui,oss,chaos,docker}/**/*.spec.ts'] },
+      },
       {
         test: {
           name: 'e2e',
