@@ -7,8 +7,8 @@
  */
 export type BackendFault = 'unreachable' | 'broken' | 'timeout' | 'status' | 'unreadable';
 
-/** Statuses with which a proxy says that ComfyUI did not answer; the request may have been carried out. */
-const PROXY_STATUSES: ReadonlySet<number | undefined> = new Set([502, 503, 504]);
+/** Statuses with which a proxy says that ComfyUI did not answer a request that it may have got. */
+const PROXY_STATUSES: ReadonlySet<number | undefined> = new Set([502, 504]);
 
 /** Codes of a connection that fails at once, because nothing is there to take it. */
 const NOBODY_THERE: ReadonlySet<unknown> = new Set([
