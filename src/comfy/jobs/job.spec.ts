@@ -214,3 +214,15 @@ describe('InProcessQueue', () => {
     expect(queue.unfinished()).toEqual([]);
   });
 });
+
+it('a job knows whether somebody watches its progress; one who waits for its end does not', () => {
+  const subject = job('p');
+  const seen: boolean[] = [];
+  subject.progressWatched$.subscribe((watched) => seen.push(watched));
+  const waiting = subject.watch().subscribe();
+  const [first, second] = [1, 2].map(() => subject.watch({ progress: true }).subscribe());
+  first?.unsubscribe();
+  waiting.unsubscribe();
+  second?.unsubscribe();
+  expect(seen).toEqual([false, true, false]);
+});

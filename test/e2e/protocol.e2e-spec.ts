@@ -1,0 +1,138 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Fleet, SOON } from './support/backends.js';
+import { CLIENT_LIMITS, type ClientLimits } from '../../src/comfy/index.js';
+import { FAST, type GatewayOptions, type Reply } from './support/gateway.js';
+import { picture, salt, slow } from './support/workflows.js';
+
+let fleet: Fleet;
+
+const start = async (...args: Parameters<typeof Fleet.start>) => {
+  fleet = await Fleet.start(...args);
+};
+afterEach(() => fleet.stop());
+
+const textsOf = ({ outputs }: Reply) => outputs.map(({ text }) => text);
+const image = () => ({
+  class_type: 'EmptyImage',
+  inputs: { width: 16, height: 16, batch_size: 1, color: salt() },
+});
+const save = (from: string) => ({
+  class_type: 'SaveImage',
+  inputs: { images: [from, 0], filename_prefix: 'e2e' },
+});
+const blocked = (message: string) => ({
+  class_type: 'TestRaise',
+  inputs: { image: ['1', 0], exception: 'ExecutionBlocked', message },
+});
+/** The limits of tests, with others for runs. */
+const patient = (run: Partial<ClientLimits['run']>): GatewayOptions => {
+  const limits = FAST.limits ?? CLIENT_LIMITS;
+  return { comfy: { limits: { ...limits, run: { ...limits.run, ...run } } } };
+};
+const shown = (value: string) => ({ class_type: 'TestUI', inputs: { value } });
+
+describe.each([
+  { name: 'a ComfyUI of 2025', legacy: false },
+  { name: 'an old ComfyUI', legacy: true },
+])('what Python writes, from $name', ({ legacy }) => {
+  it('NaN beside a picture costs the picture nothing, and is told as NaN', async () => {
+    await start([{ legacy }]);
+    const workflow = { '1': image(), '277': save('1'), '5': shown("{'score': [nan, inf, -inf]}") };
+    expect(await fleet.generate(workflow)).toMatchObject({ attempts: 1 });
+    const scores = await fleet.generate(workflow, { output_node_id: 5 });
+    expect(textsOf(scores)).toEqual(['NaN', 'Infinity', '-Infinity']);
+    expect(fleet.submissions).toBe(2);
+  });
+
+  it('NaN in the history, where the events went elsewhere', async () => {
+    await start([{ legacy }]);
+    const workflow = {
+      ...slow({ steps: 15 }),
+      '5': { class_type: 'TestUI', inputs: { value: "{'score': [nan]}", any: ['2', 0] } },
+    };
+    const call = fleet.generate(workflow, { output_node_id: 5 });
+    const [backend] = await fleet.busy();
+    backend.faults.dropSockets();
+    const reply = await call;
+    expect([textsOf(reply), reply.attempts]).toEqual([['NaN'], 1]);
+  });
+});
+
+describe('what cannot be read', () => {
+  it.each([
+    ['a login page', '<html>Sign in</html>'],
+    ['a body that is cut off', '{"queue_running": [], "queue_pen'],
+    ['another shape', '[]'],
+    ['no lists', '{}'],
+    ['odd rows', '{"queue_running": [[1, 2, {}], null], "queue_pending": []}'],
+  ])('%s in place of the queue loses no job', async (_, body) => {
+    await start([{}]);
+    const call = fleet.generate(slow({ steps: 20 }));
+    const [backend] = await fleet.busy();
+    backend.faults.failNext('GET /queue', 200, body, 3);
+    backend.faults.dropSockets();
+    expect(await call).toMatchObject({ attempts: 1 });
+    expect(fleet.submissions).toBe(1);
+  });
+
+  it('a frame that is torn has the history asked for what it said', async () => {
+    await start([{}]);
+    const call = fleet.generate(slow({ steps: 8 }));
+    const [backend] = await fleet.busy();
+    backend.faults.loseEvents('executed');
+    backend.faults.sendGarbage('{"type": "executed", "data": {"node": "277", "output": {"ima');
+    backend.faults.sendGarbage(Buffer.from([0, 0, 0, 4, 255, 255, 255, 255, 1]));
+    expect(await call).toMatchObject({ attempts: 1 });
+  });
+});
+
+describe('a node behind an ExecutionBlocker', () => {
+  it('does not end the prompt: the other branch is delivered, and a warning', async () => {
+    await start([{}]);
+    const workflow = { '1': image(), '2': blocked('not today'), '9': save('2'), '277': save('1') };
+    expect(await fleet.gateway.generate({ workflow_data: workflow })).toMatchObject({
+      attempts: 1,
+      outputs: [{ node_id: '277' }],
+      warnings: [{ code: 'output_blocked', node_id: '9' }],
+    });
+  });
+
+  it('is why there is no output', async () => {
+    await start([{}]);
+    const problem = await fleet.problem({ '1': image(), '2': blocked('not today'), '277': save('2') });
+    expect(problem).toMatchObject({ status: 422, code: 'no_output' });
+    expect(problem.detail).toContain('not today');
+    expect(fleet.submissions).toBe(1);
+  });
+});
+
+describe('a prompt that somebody deletes from ComfyUI’s queue', () => {
+  it('is missed as soon as the queue gets shorter, and is nobody’s fault', async () => {
+    // Long silences: only the status event can tell.
+    await start([{}], patient({ silenceMs: 60_000 }));
+    const first = fleet.generate(slow({ steps: 60 }));
+    await fleet.busy();
+    const second = fleet.generate(picture());
+    const { queue, url } = fleet.at(0);
+    await expect.poll(() => fleet.at(0).queue.pending.length, SOON).toBe(1);
+    expect(queue.running).toHaveLength(1);
+    const body = JSON.stringify({ delete: fleet.at(0).queue.pending });
+    await fetch(`${url}/queue`, { method: 'POST', body });
+    await expect.poll(() => fleet.submissions, SOON).toBe(3);
+    expect(fleet.at(0).queue.running).toHaveLength(1);
+    expect(await second).toMatchObject({ attempts: 2 });
+    expect(await first).toMatchObject({ attempts: 1 });
+    expect(fleet.service.backends[0]?.lastFailure).toBeUndefined();
+  });
+});
+
+describe('a ComfyUI that is killed while another one is usable', () => {
+  it('is given up long before one that is the only one', async () => {
+    await start([{}, {}], patient({ lostAfterMs: 600_000, refusedAfterMs: 200 }));
+    const call = fleet.generate(slow({ steps: 30 }));
+    const [victim, [other]] = await fleet.busy();
+    await victim.kill();
+    expect(await call).toMatchObject({ attempts: 2 });
+    expect(other?.executed).toHaveLength(1);
+  });
+});
