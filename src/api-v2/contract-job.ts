@@ -1,5 +1,5 @@
 import type { JobForecast, JobOutput, JobState, JobStatus } from '../comfy/index.js';
-import { toWarnings } from '../job-view/index.js';
+import { toSeeds, toWarnings } from '../job-view/index.js';
 import { messageOf } from '../problem/index.js';
 import type { JobWebhookDto } from '../webhooks/index.js';
 import type { ContractJobDto, ContractOutputDto, ContractProgressDto } from './jobs.dto.js';
@@ -72,6 +72,7 @@ export function toContractJob(
     urls: { self, events: `${self}/events`, cancel: `${self}/cancel` },
     outputs_via: state.outputsVia ?? (times.rendered === undefined ? null : 'files'),
     ...toWarnings(state),
+    ...toSeeds(state),
     ...(webhook === undefined ? {} : { webhook }),
   };
 }

@@ -12,7 +12,7 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { JobWarningDto } from '../job-view/index.js';
+import { DrawnSeedDto, JobWarningDto } from '../job-view/index.js';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
 import { ExtraDataDto } from '../request/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
@@ -267,6 +267,9 @@ export class ContractJobDto {
   /** What went wrong without ending the job; absent where nothing did. An extension of the contract. */
   @ApiPropertyOptional({ type: () => [JobWarningDto] })
   warnings?: JobWarningDto[];
+  /** Seeds that were drawn for inputs that said `-1`, `null` or nothing; absent where none was. An extension of the contract. */
+  @ApiPropertyOptional({ type: () => [DrawnSeedDto] })
+  seeds?: DrawnSeedDto[];
   /** Who is told of it, and how that goes; absent without `webhook_url`. An extension of the contract. */
   @ApiPropertyOptional({ type: () => JobWebhookDto })
   webhook?: JobWebhookDto;

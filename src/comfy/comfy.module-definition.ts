@@ -14,6 +14,8 @@ export interface ComfyOptions {
   maxQueue?: number;
   /** Save each job into a folder of its own on ComfyUI's disk. @default true */
   jobFolders?: boolean;
+  /** Pass on absolute paths, `..` and `[output]`, `[temp]` in the inputs of loaders and save nodes. @default false */
+  allowHostPaths?: boolean;
   /** Delete a job from ComfyUI's history once its files are safe. @default true */
   deleteHistory?: boolean;
   /** How pictures come where a job does not say: as files, or over ComfyUI's socket where it can. @default 'files' */

@@ -8,7 +8,15 @@ import { BackendPool, RUN_DEADLINES } from './backends/index.js';
 import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
 import { ComfyService } from './comfy.service.js';
-import { FETCH_LIMITS, FetchedFiles, InputIntake, MediaFinder } from './inputs/index.js';
+import {
+  ClassInfo,
+  FETCH_LIMITS,
+  FetchedFiles,
+  InputIntake,
+  MediaFinder,
+  PathGuard,
+  SeedDrawer,
+} from './inputs/index.js';
 import {
   Dispatcher,
   Forecaster,
@@ -100,9 +108,17 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
     },
     {
       provide: InputIntake,
-      inject: [BackendPool, Assets, Outbound],
-      useFactory: (pool: BackendPool, assets: Assets, outbound: Outbound) =>
-        new InputIntake(new MediaFinder(pool), assets, outbound),
+      inject: [BackendPool, Assets, Outbound, COMFY_OPTIONS],
+      useFactory: (
+        pool: BackendPool,
+        assets: Assets,
+        outbound: Outbound,
+        { allowHostPaths = false }: ComfyOptions,
+      ) => {
+        const classes = new ClassInfo(pool);
+        const guard = allowHostPaths ? undefined : new PathGuard(classes, () => false);
+        return new InputIntake(new MediaFinder(classes), assets, outbound, new SeedDrawer(classes), guard);
+      },
     },
     {
       provide: FetchedFiles,

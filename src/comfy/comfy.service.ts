@@ -312,7 +312,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
 
   private accept(
     request: SubmitRequest,
-    { workflow, media }: TakenIn,
+    { workflow, media, seeds }: TakenIn,
     alongside: SubmitHooks['alongside'],
   ): JobState {
     const { outputNode: wanted, allOutputs = false, priority = 0, caller = '' } = request;
@@ -324,6 +324,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     const details = {
       workflow,
       media,
+      seeds,
       outputNode,
       allOutputs,
       includeTemp,

@@ -46,6 +46,10 @@ export const SETTINGS_SCHEMA = z.object({
     "Save each job into a folder of its own on ComfyUI's disk (much faster there)",
     true,
   ),
+  COMFYUI_ALLOW_HOST_PATHS: flag(
+    "Workflows may name absolute paths on ComfyUI's machine, `..`, and files of other jobs (`[output]`, `[temp]`)",
+    false,
+  ),
   COMFYUI_DELETE_HISTORY: flag("Delete a job from ComfyUI's history once its files are safe", true),
   COMFYUI_OUTPUTS: choice(
     'How pictures come from ComfyUI: as files, or over its socket (SaveImage becomes SaveImageWebsocket)',

@@ -39,6 +39,7 @@ export interface Settings {
     slots: number;
     maxQueue: number;
     jobFolders: boolean;
+    allowHostPaths: boolean;
     deleteHistory: boolean;
     outputsVia: Env['COMFYUI_OUTPUTS'];
     warmUpWorkflow: unknown;
@@ -133,6 +134,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       slots: values.COMFYUI_SLOTS,
       maxQueue: values.MAX_QUEUE,
       jobFolders: values.COMFYUI_JOB_FOLDERS,
+      allowHostPaths: values.COMFYUI_ALLOW_HOST_PATHS,
       deleteHistory: values.COMFYUI_DELETE_HISTORY,
       outputsVia: values.COMFYUI_OUTPUTS,
       warmUpWorkflow: values.COMFYUI_WARMUP,

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nes
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, Min } from 'class-validator';
 import { OUTPUT_TYPES, type OutputType } from '../comfy/index.js';
-import { JobWarningDto } from '../job-view/index.js';
+import { DrawnSeedDto, JobWarningDto } from '../job-view/index.js';
 import { NodeErrorsDto } from '../problem/index.js';
 import { ExtraDataDto, Nested } from '../request/index.js';
 import { JobWebhookDto, type WebhookEvent, WebhookEventsField, WebhookUrlField } from '../webhooks/index.js';
@@ -285,6 +285,9 @@ export class GenerateReplyDto {
   /** What went wrong without ending the job: files that are missing, branches that failed; absent where nothing did. */
   @ApiPropertyOptional({ type: () => [JobWarningDto] })
   warnings?: JobWarningDto[];
+  /** Seeds that were drawn for inputs that said `-1`, `null` or nothing; absent where none was. */
+  @ApiPropertyOptional({ type: () => [DrawnSeedDto] })
+  seeds?: DrawnSeedDto[];
   /** Who is told of the job, and how that goes; absent without `webhook_url`. */
   @ApiPropertyOptional({ type: () => JobWebhookDto })
   webhook?: JobWebhookDto;
@@ -314,6 +317,9 @@ export class PendingReplyDto {
   /** How far it is, from 0 to 1. */
   @ApiProperty({ type: 'number', minimum: 0, maximum: 1, example: 0.42 })
   progress!: number;
+  /** Seeds that were drawn for inputs that said `-1`, `null` or nothing; absent where none was. */
+  @ApiPropertyOptional({ type: () => [DrawnSeedDto] })
+  seeds?: DrawnSeedDto[];
   /** Who is told of the job, and how that goes; absent without `webhook_url`. */
   @ApiPropertyOptional({ type: () => JobWebhookDto })
   webhook?: JobWebhookDto;

@@ -1,5 +1,5 @@
 import type { JobForecast, JobOutput, JobState } from '../comfy/index.js';
-import { toOutputView, toTimingsView, toWarnings } from '../job-view/index.js';
+import { toOutputView, toSeeds, toTimingsView, toWarnings } from '../job-view/index.js';
 import { endProblem, ProblemException } from '../problem/index.js';
 import type { JobWebhookDto } from '../webhooks/index.js';
 import type { GenerateReplyDto, PendingReplyDto } from './generate.dto.js';
@@ -52,6 +52,7 @@ export function toReply(
     outputs_via: state.outputsVia ?? 'files',
     ...(state.nodeErrors === undefined ? {} : { node_errors: state.nodeErrors }),
     ...toWarnings(state),
+    ...toSeeds(state),
     ...(webhook === undefined ? {} : { webhook }),
   };
 }
@@ -67,6 +68,7 @@ export function toPending(
     job_url: url,
     status: state.status as PendingReplyDto['status'],
     progress: state.progress?.value ?? 0,
+    ...toSeeds(state),
     ...(position === undefined ? {} : { position }),
     ...(startsInMs === undefined ? {} : { starts_in_ms: startsInMs }),
     ...(endsInMs === undefined ? {} : { ends_in_ms: endsInMs }),

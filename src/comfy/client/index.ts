@@ -5,7 +5,7 @@ export { asRecord } from './messages.js';
 export { keepNewest } from './keep-newest.js';
 export type { FileRef } from './messages.js';
 export type { FileToUpload } from './multipart.js';
-export type { NodeClass } from './node-class.js';
+export type { NodeClass, SeedRange } from './node-class.js';
 export { notFoundAgainError } from './run.error.js';
 export type { RunOutput } from './outputs.js';
 export type { RunProgress } from './progress-meter.js';

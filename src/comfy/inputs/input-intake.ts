@@ -12,6 +12,8 @@ import {
 import { asInputError, invalidInput } from './input.error.js';
 import { decodeInline } from './inline-data.js';
 import { type EmbeddedInput, MediaFinder } from './media-finder.js';
+import type { PathGuard } from './path-guard.js';
+import type { DrawnSeed, SeedDrawer } from './seed-drawer.js';
 import { typeMismatch } from './media-type.js';
 
 /** Inputs of one workflow that name a file by its URL. */
@@ -28,6 +30,8 @@ export interface TakenIn {
   workflow: Workflow;
   /** What is to be brought to a ComfyUI before it runs. */
   media: readonly MediaInput[];
+  /** Seeds that were drawn where it left one open. */
+  seeds: readonly DrawnSeed[];
   /** Takes back the assets that were made: no job will name them. Never throws. */
   dismiss: () => Promise<void>;
 }
@@ -38,6 +42,9 @@ export class InputIntake {
     private readonly finder: MediaFinder,
     private readonly assets: Assets,
     private readonly outbound: Pick<Outbound, 'check'>,
+    private readonly seeds: Pick<SeedDrawer, 'draw'>,
+    /** Undefined: every path is passed on. */
+    private readonly guard: Pick<PathGuard, 'check'> | undefined,
   ) {}
 
   /**
@@ -66,6 +73,7 @@ export class InputIntake {
         waiting.delete(file);
         await keep(file.received, placeOf(file), kindOfFile(classType, input));
       }
+      await this.guard?.check(changed);
       const embedded = await this.finder.embedded(changed);
       expectFew(embedded.filter(({ form }) => form === 'url'));
       for (const { value, form, kind, ...at } of embedded) {
@@ -79,7 +87,8 @@ export class InputIntake {
         const { id: asset } = reference;
         if (asset !== undefined) media.push({ ...placeOf(reference), kind: kindOf(classType, input), asset });
       }
-      return { workflow: changed, media, dismiss };
+      const drawn = await this.seeds.draw(changed);
+      return { workflow: drawn.workflow, media, seeds: drawn.seeds, dismiss };
     } catch (error) {
       await dismiss();
       throw error;

@@ -1,5 +1,3 @@
-import { firstValueFrom, forkJoin, from, of, timeout } from 'rxjs';
-import type { NodeClass } from '../client/index.js';
 import type { NodeInput } from '../comfy.error.js';
 import {
   embeddedForm,
@@ -8,6 +6,7 @@ import {
   type MediaKind,
   type Workflow,
 } from '../workflow/index.js';
+import type { ClassInfo } from './class-info.js';
 
 /** An input of a loader that holds a file, or says where one is. */
 export interface EmbeddedInput extends NodeInput {
@@ -16,15 +15,9 @@ export interface EmbeddedInput extends NodeInput {
   value: string;
 }
 
-/** Milliseconds that a submission waits for what a ComfyUI says of its node classes; then only the well-known ones count. */
-const ASK_MS = 3_000;
-
-/** Classes that one submission asks a ComfyUI about; a workflow has a dozen that are not well known. */
-const MAX_ASKED = 64;
-
 /** Tells which inputs name files: what looks like a URL is one only in an input of a loader. */
 export class MediaFinder {
-  constructor(private readonly backends: { nodeClass(name: string): Promise<NodeClass | undefined> }) {}
+  constructor(private readonly classes: ClassInfo) {}
 
   /** The inputs of loaders that hold a file, or a URL, in place of a name. */
   async embedded(workflow: Workflow): Promise<EmbeddedInput[]> {
@@ -49,13 +42,7 @@ export class MediaFinder {
     inputs: readonly { classType: string; input: string }[],
   ): Promise<(classType: string, input: string) => MediaKind | undefined> {
     const unknown = inputs.filter(({ classType, input }) => knownMedia(classType, input) === undefined);
-    const classes = [...new Set(unknown.map(({ classType }) => classType))].slice(0, MAX_ASKED);
-    const asked = forkJoin(classes.map((name) => from(this.backends.nodeClass(name))));
-    const silent = () => of(classes.map(() => undefined));
-    const found = await firstValueFrom(asked.pipe(timeout({ first: ASK_MS, with: silent })), {
-      defaultValue: [],
-    });
-    const media = new Map(classes.map((name, index) => [name, found[index]?.media]));
-    return (classType, input) => knownMedia(classType, input) ?? media.get(classType)?.get(input);
+    const classes = await this.classes.of(unknown.map(({ classType }) => classType));
+    return (classType, input) => knownMedia(classType, input) ?? classes.get(classType)?.media.get(input);
   }
 }

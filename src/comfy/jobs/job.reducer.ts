@@ -1,8 +1,10 @@
 import { lastingWarnings, withWarning } from './job-warning.js';
 import type { JobAttempt, JobEvent, JobState } from './job.types.js';
 
-export function initialState(id: string, created: number): JobState {
-  return { id, status: 'queued', times: { created }, attempts: [], outputs: [] };
+/** @param seeds that were drawn for its workflow */
+export function initialState(id: string, created: number, seeds: JobState['seeds'] = []): JobState {
+  const drawn = seeds.length === 0 ? {} : { seeds };
+  return { id, status: 'queued', times: { created }, attempts: [], outputs: [], ...drawn };
 }
 
 /** Has the job ended, one way or another? */
@@ -50,9 +52,12 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
 }
 
 /** As when it was new, but for what it has been through. */
-function again({ id, times, outputsVia, warnings }: JobState, attempts: readonly JobAttempt[]): JobState {
+function again(
+  { id, times, seeds, outputsVia, warnings }: JobState,
+  attempts: readonly JobAttempt[],
+): JobState {
   return {
-    ...initialState(id, times.created),
+    ...initialState(id, times.created, seeds),
     attempts,
     ...lastingWarnings(warnings),
     ...(outputsVia === undefined ? {} : { outputsVia }),

@@ -47,7 +47,7 @@ export class Job {
     this.priority = request.priority;
     this.caller = request.caller;
     this.restored = state !== undefined;
-    this.current = state ?? initialState(id, now);
+    this.current = state ?? initialState(id, now, request.seeds);
   }
 
   get state(): JobState {

@@ -2,6 +2,7 @@ import type { ConvertOptions } from '../../images/index.js';
 import type { StorageErrorCode, StoredFile } from '../../storage/index.js';
 import type { ComfyErrorCode, NodeErrors, NodeInput } from '../comfy.error.js';
 import type { OutputsVia, RunProgress } from '../client/index.js';
+import type { DrawnSeed } from '../inputs/index.js';
 import type { MediaInput, OutputPlace, Workflow } from '../workflow/index.js';
 import type { JobWarning } from './job-warning.js';
 import type { OutputType } from './output-type.js';
@@ -23,6 +24,8 @@ export interface JobRequest {
   priority: number;
   /** Who asks, for fair turns; any text. */
   caller: string;
+  /** Seeds that were drawn for it; the workflow has them already. */
+  seeds?: readonly DrawnSeed[] | undefined;
   /** What becomes of the images; without it they stay as they were made. */
   convert?: ConvertOptions | undefined;
   /** For the prompt's `extra_data`: keys of partner nodes. Never written down, so a restart of ours loses it. */
@@ -104,6 +107,8 @@ export interface JobState {
   /** Tries that came to nothing before the current one, the oldest first. */
   attempts: readonly JobAttempt[];
   progress?: RunProgress;
+  /** Seeds that were drawn for the workflow; absent where it left none open. */
+  seeds?: readonly DrawnSeed[];
   /** The newest preview; gone when the job ends. */
   preview?: JobPreview;
   /** Branches of the workflow that ComfyUI skipped (recording 16). */

@@ -10,6 +10,7 @@ export {
   type MediaKind,
   type UrlInput,
 } from './media.js';
+export { isPathName, namesModel, type PathFault, pathFault } from './host-path.js';
 export { modelsOf } from './models.js';
 export { overSocket, SOCKET_OUTPUT_CLASS, wantsSocket } from './socket-outputs.js';
 export { type UnwrappedWorkflow, unwrapWorkflow } from './unwrap.js';
