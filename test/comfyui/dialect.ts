@@ -1,7 +1,13 @@
-/** What differs between the two recorded servers: 0.3.64 of October 2025 and 0.3.11 of January 2025. */
+/** What differs between the recorded servers: 0.3.11 of January 2025, 0.3.64 of October 2025 and 0.8.0 of January 2026. */
+
+import type { JsonObject } from './types.js';
+
+export const VERSIONS = ['0.3.11', '0.3.64', '0.8.0'] as const;
+
+export type Version = (typeof VERSIONS)[number];
 
 export interface Dialect {
-  readonly version: '0.3.64' | '0.3.11';
+  readonly version: Version;
   /** A `prompt_id` in the body of `POST /prompt` is used (new 11) or ignored (old 11). */
   readonly honoursPromptId: boolean;
   /** Answers `feature_flags` and then sends type 4 previews (new 06b; old 06b: silence). */
@@ -22,6 +28,15 @@ export interface Dialect {
   readonly deadLinkFrames: readonly string[];
   /** Checkpoints the recorded server had on its disk. */
   readonly checkpoints: readonly string[];
+  /** `extra_data` gets `create_time` in queue and history (25), and keeps secret what `extra_data` says of accounts. */
+  readonly marksExtraData: boolean;
+  /** `GET /api/jobs` and `GET /api/jobs/{id}` (25). */
+  readonly hasJobs: boolean;
+  /** What `/features` and the `feature_flags` event tell (18, 06b). */
+  readonly features: JsonObject;
+  /** What `system` of `/system_stats` says otherwise than 0.3.64 does, and the folders of `/models` that it lacks (18). */
+  readonly system: JsonObject;
+  readonly moreModelFolders: readonly string[];
 }
 
 /** One entry of `traceback.format_tb`, underlined from `from` to the end of the code as Python 3.11 does. */
@@ -82,6 +97,11 @@ export const MODERN: Dialect = {
     deadLinkLine(788),
   ],
   checkpoints: ['random-sd15.safetensors'],
+  marksExtraData: false,
+  hasJobs: false,
+  features: { supports_preview_metadata: true, max_upload_size: 104857600 },
+  system: {},
+  moreModelFolders: [],
 };
 
 export const LEGACY: Dialect = {
@@ -122,4 +142,74 @@ export const LEGACY: Dialect = {
     deadLinkLine(591),
   ],
   checkpoints: [],
+  marksExtraData: false,
+  hasJobs: false,
+  features: {},
+  system: {},
+  moreModelFolders: [],
 };
+
+export const V0_8: Dialect = {
+  ...MODERN,
+  version: '0.8.0',
+  executionFrames: [
+    frame(
+      'execution.py',
+      518,
+      'execute',
+      'output_data, output_ui, has_subgraph, has_pending_tasks = await get_output_data(prompt_id, unique_id, obj, input_data_all, execution_block_cb=execution_block_cb, pre_execute_cb=pre_execute_cb, v3_data=v3_data)',
+      'await',
+    ),
+    frame(
+      'execution.py',
+      329,
+      'get_output_data',
+      'return_values = await _async_map_node_over_list(prompt_id, unique_id, obj, input_data_all, obj.FUNCTION, allow_interrupt=True, execution_block_cb=execution_block_cb, pre_execute_cb=pre_execute_cb, v3_data=v3_data)',
+      'await',
+    ),
+    frame('execution.py', 303, '_async_map_node_over_list', 'await process_inputs(input_dict, i)'),
+    frame('execution.py', 291, 'process_inputs', 'result = f(**inputs)', 'f('),
+  ],
+  deadLinkFrames: [
+    frame(
+      'execution.py',
+      1043,
+      'validate_prompt',
+      'm = await validate_inputs(prompt_id, prompt, o, validated)',
+      'await',
+    ),
+    deadLinkLine(818),
+  ],
+  checkpoints: [],
+  marksExtraData: true,
+  hasJobs: true,
+  features: { ...MODERN.features, extension: { manager: { supports_v4: true } } },
+  system: {
+    os: 'linux',
+    required_frontend_version: '1.35.9',
+    required_templates_version: '0.7.67',
+    argv: [
+      '/srv/ComfyUI/main.py',
+      '--cpu',
+      '--port',
+      '8300',
+      '--listen',
+      '127.0.0.1',
+      '--front-end-root',
+      '/srv/frontend',
+      '--base-directory',
+      '/srv/ComfyUI',
+      '--database-url',
+      'sqlite:///:memory:',
+      '--preview-method',
+      'latent2rgb',
+    ],
+  },
+  moreModelFolders: ['latent_upscale_models'],
+};
+
+const DIALECTS: Record<Version, Dialect> = { '0.3.11': LEGACY, '0.3.64': MODERN, '0.8.0': V0_8 };
+
+export function dialectOf(version: Version): Dialect {
+  return DIALECTS[version];
+}

@@ -26,6 +26,9 @@ export type RouteName =
   | 'GET /models'
   | 'GET /models/{folder}'
   | 'GET /ws'
+  | 'GET /jobs'
+  | 'GET /jobs/{id}'
+  | 'POST /jobs/{id}/cancel'
   | 'other';
 
 /** What a request meets instead of its route, once. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import type { Version } from './dialect.js';
 import type { Folders } from './folders.js';
 import { probeDefinitions } from './nodes/probe-definitions.js';
 import { testDefinitions } from './nodes/test-definitions.js';
@@ -19,7 +20,7 @@ export class ObjectInfo {
   private readonly definitions = new Map<string, NodeDefinition>();
 
   constructor(
-    version: '0.3.64' | '0.3.11',
+    version: Version,
     private readonly checkpoints: readonly string[],
     private readonly folders: Folders,
     private readonly missing: readonly string[] = [],

@@ -1,10 +1,19 @@
+import type { Version } from './dialect.js';
+
 /** How a stand-in is set up; all of it is per instance, so that two can live in one process. */
 export interface StandinOptions {
   /** Port to listen on; 0 takes a free one. @default 0 */
   port?: number;
   /** @default '127.0.0.1' */
   host?: string;
-  /** Speak as ComfyUI 0.3.11 of January 2025 instead of 0.3.64 of October 2025. @default false */
+  /** The recorded server it speaks as: of January 2025, October 2025 or January 2026. @default '0.3.64' */
+  version?: Version;
+  /**
+   * Beside its version, what servers after 0.8.0 do, as their source says: `POST /api/jobs/{id}/cancel`, only canonical prompt ids,
+   * `missing_node_type`, and outputs with `metadata` and `id`. Not in any recording. @default false
+   */
+  newer?: boolean;
+  /** The same as version 0.3.11. @default false */
   legacy?: boolean;
   /** Keep encoded pictures and folder counters in memory, so that a benchmark measures the gateway and not the encoder. @default false */
   zeroWork?: boolean;
@@ -46,11 +55,12 @@ export type ResolvedOptions = Required<Omit<StandinOptions, 'token' | 'dataDir'>
   Pick<StandinOptions, 'token' | 'dataDir'>;
 
 export function resolveOptions(options: StandinOptions): ResolvedOptions {
-  const legacy = options.legacy ?? false;
+  const version = options.version ?? (options.legacy ? '0.3.11' : '0.3.64');
+  const legacy = version === '0.3.11';
   return {
     port: 0,
     host: '127.0.0.1',
-    legacy,
+    newer: false,
     zeroWork: false,
     nodeDelayMs: 0,
     stepDelayMs: 0,
@@ -61,11 +71,13 @@ export function resolveOptions(options: StandinOptions): ResolvedOptions {
     listingCostPerFileUs: 0,
     agedFiles: 0,
     outputOrder: legacy ? 'descending' : 'ascending',
-    checkpoints: legacy ? [] : ['random-sd15.safetensors'],
+    checkpoints: version !== '0.3.64' ? [] : ['random-sd15.safetensors'],
     missingNodes: [],
     cacheLru: 0,
     basePath: '',
     journalSize: 2000,
     ...options,
+    version,
+    legacy,
   };
 }

@@ -6,9 +6,6 @@ import type { Dialect } from './dialect.js';
 import { dumps, stringify } from './python.js';
 import { isObject, type JsonObject } from './types.js';
 
-/** What this server can do, as `/features` and the `feature_flags` event tell it (18, 06b). */
-export const SERVER_FEATURES = { supports_preview_metadata: true, max_upload_size: 104857600 };
-
 interface Connection {
   readonly ws: WebSocket;
   readonly socket: Duplex;
@@ -66,11 +63,23 @@ export class SocketHub {
   }
 
   /** Type 1: image format (1 JPEG, 2 PNG), image (06a, 13). */
-  sendPreview(clientId: string, image: Buffer, format: string): void {
+  sendPreview(clientId: string | undefined, image: Buffer, format: string): void {
     const head = Buffer.alloc(8);
     head.writeUInt32BE(1, 0);
     head.writeUInt32BE(format === 'image/png' ? 2 : 1, 4);
-    this.sendBinary(clientId, head, image);
+    if (clientId === undefined) this.broadcastBinary(head, image);
+    else this.sendBinary(clientId, head, image);
+  }
+
+  /** Type 3: length of the node's id, its id, a text; to every socket unless one is named (26). */
+  sendText(clientId: string | undefined, node: string, text: string): void {
+    const id = Buffer.from(node);
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(3, 0);
+    head.writeUInt32BE(id.length, 4);
+    const parts = [head, id, Buffer.from(text)];
+    if (clientId === undefined) this.broadcastBinary(...parts);
+    else this.sendBinary(clientId, ...parts);
   }
 
   /** Type 4: length of the metadata, metadata, image (06b, 13b). */
@@ -159,13 +168,17 @@ export class SocketHub {
     if (!isObject(parsed) || parsed['type'] !== 'feature_flags') return;
     connection.features = isObject(parsed['data']) ? parsed['data'] : {};
     if (!this.loses('feature_flags')) {
-      deliver(connection, JSON.stringify({ type: 'feature_flags', data: SERVER_FEATURES }));
+      deliver(connection, JSON.stringify({ type: 'feature_flags', data: this.dialect.features }));
     }
   }
 
   private sendBinary(clientId: string, ...parts: readonly Buffer[]): void {
     const connection = this.known.get(clientId);
     if (connection && !this.loses('binary')) deliver(connection, Buffer.concat(parts));
+  }
+
+  private broadcastBinary(...parts: readonly Buffer[]): void {
+    for (const clientId of this.known.keys()) this.sendBinary(clientId, ...parts);
   }
 
   private loses(type: string): boolean {

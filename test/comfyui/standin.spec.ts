@@ -159,15 +159,26 @@ describe('the stand-in', () => {
     expect(comfy.requests.at(-1)?.text).toContain(seed);
   });
 
-  it('tells everybody of an interrupt, and only the client of the rest', async () => {
+  it('tells only the client of its prompt, of an interrupt as well (28)', async () => {
     const other = await SpecClient.connect(comfy, 'other');
     const id = await client.submit(slow(200, 5));
     await eventually(() => client.types().includes('progress'));
     await fetch(`${comfy.url}/interrupt`, { method: 'POST', body: JSON.stringify({ prompt_id: id }) });
-    await eventually(() => other.types().includes('execution_interrupted'));
-    expect(new Set(other.types())).toEqual(new Set(['status', 'execution_interrupted']));
+    await eventually(() => client.types().includes('execution_interrupted'));
+    expect(new Set(other.types())).toEqual(new Set(['status']));
     expect(comfy.executed.at(-1)).toMatchObject({ promptId: id, clientId: 'spec', outcome: 'interrupted' });
     other.close();
+  });
+
+  it('tells everybody of a prompt without a client: its progress and, untagged, its previews (42)', async () => {
+    const body = JSON.stringify({ prompt: slow(2, 5, true) });
+    client.binaries.length = 0;
+    client.events.length = 0;
+    await fetch(`${comfy.url}/prompt`, { method: 'POST', body });
+    await eventually(() => client.binaries.length >= 2);
+    expect(client.binaries.every((frame) => frame.readUInt32BE(0) === 1)).toBe(true);
+    await eventually(() => comfy.queue.running.length === 0);
+    expect(new Set(client.types())).toEqual(new Set(['status', 'progress_state', 'progress']));
   });
 
   it('counts who compresses', async () => {

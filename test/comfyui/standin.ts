@@ -1,4 +1,4 @@
-import { LEGACY, MODERN } from './dialect.js';
+import { dialectOf } from './dialect.js';
 import { Executor } from './execution/executor.js';
 import { type ExecutedPrompt, Worker } from './execution/worker.js';
 import { Faults } from './faults.js';
@@ -27,7 +27,7 @@ export class ComfyStandin {
   private readonly server: HttpServer;
 
   private constructor(private readonly options: ResolvedOptions) {
-    const dialect = options.legacy ? LEGACY : MODERN;
+    const dialect = dialectOf(options.version);
     const { timers } = this;
     const folders = (this.folders = new Folders(options.dataDir, options.zeroWork));
     this.journal = new Journal(options.journalSize);
@@ -53,7 +53,7 @@ export class ComfyStandin {
       refuse: (on) => (on ? this.server.refuse() : this.server.listen()),
     }));
     worker.takeHistoryLateness = () => faults.takeLateness();
-    const validator = new PromptValidator(info, folders, dialect);
+    const validator = new PromptValidator(info, folders, dialect, options.newer);
     const context = { options, dialect, folders, info, validator, executor, worker, faults, timers };
     this.server = new HttpServer(context, hub, this.journal);
   }

@@ -3,7 +3,14 @@ import type { Folders } from './folders.js';
 import { nodeClasses } from './nodes/index.js';
 import type { InputSpec, NodeDefinition, ObjectInfo } from './object-info.js';
 import { bool, float, int, PythonError, repr, str } from './python.js';
-import { isObject, type Graph, type GraphNode, type NodeErrors, type ValidationError } from './types.js';
+import {
+  isObject,
+  type Graph,
+  type GraphNode,
+  type JsonObject,
+  type NodeErrors,
+  type ValidationError,
+} from './types.js';
 
 export type Validation =
   | { ok: true; outputs: string[]; nodeErrors: Record<string, NodeErrors> }
@@ -22,6 +29,7 @@ export class PromptValidator {
     private readonly info: ObjectInfo,
     private readonly folders: Folders,
     private readonly dialect: Dialect,
+    private readonly newer: boolean,
   ) {}
 
   /** Throws where ComfyUI would stumble over the prompt and answer 500. */
@@ -42,13 +50,28 @@ export class PromptValidator {
       const definition = this.info.get(classType);
       if (definition === undefined) {
         const message = `Cannot execute because node ${classType} does not exist.`;
-        return refused('invalid_prompt', message, `Node ID '#${id}'`);
+        return this.newer
+          ? missingNodeType(id, node, classType)
+          : refused('invalid_prompt', message, `Node ID '#${id}'`);
       }
       if (definition.output_node && (targets === undefined || targets.includes(id))) outputs.push(id);
     }
     if (outputs.length === 0) return refused('prompt_no_outputs', 'Prompt has no outputs', '');
     return new Check(graph, this.info, this.folders, this.dialect).outputs(outputs);
   }
+}
+
+/** How servers after 0.8.0 say it (source of 0.12.1 and later). */
+function missingNodeType(id: string, node: unknown, classType: string): Validation {
+  const meta = isObject(node) && isObject(node['_meta']) ? node['_meta'] : {};
+  const node_title = typeof meta['title'] === 'string' ? meta['title'] : classType;
+  const error = {
+    type: 'missing_node_type',
+    message: `Node '${node_title}' not found. The custom node may not be installed.`,
+    details: `Node ID '#${id}'`,
+    extra_info: { node_id: id, class_type: classType, node_title },
+  };
+  return { ok: false, error, nodeErrors: {} };
 }
 
 /** An empty list passes as an empty prompt (04); what has no keys to loop over does not. */
@@ -141,11 +164,12 @@ class Check {
     let valid = true;
     const { required = {}, optional = {} } = definition.input;
     const own = nodeClasses.get(node.class_type);
-    for (const [name, spec] of Object.entries({ ...required, ...optional })) {
+    for (const [name, { spec, isRequired }] of specsOf(node.inputs, required, optional)) {
       if (!(name in node.inputs)) {
-        if (name in required) {
+        if (isRequired) {
+          const last = name.slice(name.lastIndexOf('.') + 1);
           errors.push(
-            problem('required_input_missing', 'Required input is missing', name, { input_name: name }),
+            problem('required_input_missing', 'Required input is missing', last, { input_name: name }),
           );
         }
         continue;
@@ -269,6 +293,40 @@ class Check {
   }
 }
 
+interface Expected {
+  spec: InputSpec;
+  isRequired: boolean;
+}
+
+type Specs = Record<string, InputSpec>;
+
+/** The inputs a node has, with those that dynamic ones bring (40): their keys have a dot behind the name of the dynamic one. */
+function specsOf(inputs: JsonObject, required: Specs, optional: Specs, prefix = ''): Map<string, Expected> {
+  const specs = new Map<string, Expected>();
+  const put = (name: string, spec: InputSpec, isRequired: boolean) => {
+    const key = `${prefix}${name}`;
+    const [type, options = {}] = spec;
+    if (type === 'COMFY_AUTOGROW_V3') {
+      const template = options['template'] as { input: { required: Specs } };
+      const [grown] = Object.values(template.input.required);
+      for (const given of Object.keys(inputs)) {
+        if (grown !== undefined && given.startsWith(`${key}.`))
+          specs.set(given, { spec: grown, isRequired: false });
+      }
+      return;
+    }
+    specs.set(key, { spec: type === 'COMFY_DYNAMICCOMBO_V3' ? ['*', {}] : spec, isRequired });
+    if (type !== 'COMFY_DYNAMICCOMBO_V3') return;
+    const choices = options['options'] as { key: string; inputs: { required?: Specs; optional?: Specs } }[];
+    const chosen = choices.find((each) => each.key === inputs[key])?.inputs;
+    const inner = specsOf(inputs, chosen?.required ?? {}, chosen?.optional ?? {}, `${key}.`);
+    for (const [inside, expected] of inner) specs.set(inside, expected);
+  };
+  for (const [name, spec] of Object.entries(required)) put(name, spec, true);
+  for (const [name, spec] of Object.entries(optional)) put(name, spec, false);
+  return specs;
+}
+
 function problem(
   type: string,
   message: string,
@@ -308,6 +366,7 @@ function choicesOf([type, options = {}]: InputSpec): unknown[] | undefined {
 function accepts(wanted: InputSpec[0], received: string): boolean {
   if (Array.isArray(wanted)) return received === 'COMBO' || received === '*';
   if (wanted === received || wanted === '*' || received === '*') return true;
+  if (wanted === 'COMFY_MATCHTYPE_V3' || received === 'COMFY_MATCHTYPE_V3') return true;
   const offered = wanted.split(',');
   return received.split(',').every((type) => offered.includes(type));
 }

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
-import { recordingsOf, type Version } from '../comfyui/conformance/recording.js';
+import { recordingsOf } from '../comfyui/conformance/recording.js';
+import type { Version } from '../comfyui/dialect.js';
 import type { ComfyStandin, Graph } from '../comfyui/index.js';
 import {
   FAST,

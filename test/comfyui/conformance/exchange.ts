@@ -15,9 +15,13 @@ export function send(
   path: string,
   body: Buffer | undefined,
   type: string,
+  more: Record<string, string> = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'Content-Type': type, 'Content-Length': body.length };
+    const headers = {
+      ...(body === undefined ? {} : { 'Content-Type': type, 'Content-Length': body.length }),
+      ...more,
+    };
     const request = http.request(new URL(path, `${base}/`), { method, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

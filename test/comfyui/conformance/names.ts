@@ -55,6 +55,11 @@ export class Names {
   }
 }
 
+const DATES = new Set(['timestamp', 'create_time', 'execution_start_time', 'execution_end_time']);
+
+/** Bytes of the machine that was recorded. */
+const MEMORY = /^(torch_)?v?ram_(total|free)$/;
+
 /** Python writes a set in any order. */
 const SETS = new Set(['executed', 'current_outputs']);
 const COUNTER = /_\d{5}_\./;
@@ -63,7 +68,12 @@ const TEMPORARY = /^ComfyUI_temp_[a-z]{5}/;
 function canonical(value: unknown, first: number, key = ''): unknown {
   if (Array.isArray(value)) {
     if (key === 'prompt' && value.length === 5) {
-      return [distance(value[0] as number, first), ...value.slice(1).map((each) => canonical(each, first))];
+      const [number, ...rest] = value.map((each) => canonical(each, first));
+      // The output nodes come from a set as well.
+      const outputs = Array.isArray(rest[3])
+        ? rest[3].map(String).sort((a, b) => a.localeCompare(b))
+        : rest[3];
+      return [distance(number as number, first), ...rest.slice(0, 3), outputs];
     }
     if (key === 'queue_running' || key === 'queue_pending') {
       return value.map((row) => canonical(row, first, 'prompt'));
@@ -76,7 +86,7 @@ function canonical(value: unknown, first: number, key = ''): unknown {
     for (const [name, member] of Object.entries(value)) out[name] = canonical(member, first, name);
     return out;
   }
-  if (key === 'timestamp') return typeof value;
+  if (DATES.has(key) || MEMORY.test(key)) return typeof value;
   if (key === 'number' && typeof value === 'number') return distance(value, first);
   if (key === 'filename' && typeof value === 'string') {
     return value.replace(COUNTER, '_#####_.').replace(TEMPORARY, 'ComfyUI_temp_?????');

@@ -16,6 +16,9 @@ export async function tell(bytes: Buffer): Promise<Told> {
   if (bytes.subarray(8, 24).toString('latin1').includes('{"__metadata__"')) {
     return { kind: 'latent', pixels: hash(bytes) };
   }
+  const start = bytes.subarray(0, 4).toString('latin1');
+  if (start === 'fLaC') return { kind: 'flac' };
+  if (start.startsWith('ID3')) return { kind: 'mp3' };
   const { format, width, height } = await sharp(bytes).metadata();
   const told: Told = { kind: format, size: `${width}x${height}` };
   if (format !== 'png') return told;

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import type { Version } from '../dialect.js';
 import type { JsonObject } from '../types.js';
-
-export type Version = '0.3.64' | '0.3.11';
 
 /** One line of a recording. */
 export interface Item {

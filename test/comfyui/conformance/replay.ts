@@ -28,6 +28,8 @@ export class Replay {
   readonly differences: Difference[] = [];
   private readonly sockets = new Map<string, { ws: WebSocket; frames: Frame[]; closed: boolean }>();
   private note: string | undefined;
+  private headers: Record<string, string> = {};
+  private etag = '';
 
   constructor(
     private readonly comfy: ComfyStandin,
@@ -64,7 +66,11 @@ export class Replay {
   }
 
   private async noted(text: string, index: number): Promise<void> {
-    if (text.startsWith('upload')) this.note = text;
+    if (text.startsWith('upload') || text.startsWith('a file of')) this.note = text;
+    if (text.startsWith('headers {')) {
+      const own = text.slice('headers '.length).replace('127.0.0.1:8300', this.comfy.address);
+      this.headers = JSON.parse(own) as Record<string, string>;
+    }
     if (text.startsWith('socket a dropped by TCP shutdown')) {
       await this.caughtUp(index);
       this.socket('a').ws.terminate();
@@ -108,7 +114,8 @@ export class Replay {
     const { body, type } = await this.bodyOf(item);
     let answer: Answer | undefined;
     try {
-      answer = await send(this.comfy.url, method, path, body, type);
+      answer = await send(this.comfy.url, method, path, body, type, this.headersFor(reply));
+      this.etag = answer.headers.etag ?? this.etag;
     } catch {
       answer = undefined;
     }
@@ -116,13 +123,27 @@ export class Replay {
     if (answer !== undefined && reply.kind === 'http') await this.compareAnswer(label, item, reply, answer);
   }
 
+  /** A recording leaves the headers of a request out; a note or the reply tells them (32, 35). */
+  private headersFor({ status }: Item): Record<string, string> {
+    const noted = this.headers;
+    this.headers = {};
+    if (status === 206) return { Range: 'bytes=0-9' };
+    return status === 304 ? { 'If-None-Match': this.etag } : noted;
+  }
+
   private async bodyOf(item: Item): Promise<{ body: Buffer | undefined; type: string }> {
     if (item.path === '/upload/image') {
-      const upload = uploadOf(this.note, await IMAGE);
+      const [, size] = /^a file of (\d+) bytes$/.exec(this.note ?? '') ?? [];
+      const file = size === undefined ? await IMAGE : Buffer.alloc(Number(size));
+      const upload = uploadOf(size === undefined ? this.note : `upload fields {} filename big.png`, file);
       this.note = undefined;
       return upload;
     }
-    if (item.rawBytes !== undefined) return { body: Buffer.from('this is not'), type: 'application/json' };
+    if (item.rawBytes !== undefined) {
+      // What is not JSON, unless its size is the point (04, 33).
+      const body = item.rawBytes > 1_000_000 ? Buffer.alloc(item.rawBytes, ' ') : Buffer.from('this is not');
+      return { body, type: 'application/json' };
+    }
     if (item.body === undefined) return { body: undefined, type: '' };
     return { body: Buffer.from(JSON.stringify(this.names.inBody(item.body))), type: 'application/json' };
   }
@@ -131,15 +152,16 @@ export class Replay {
     this.same(`${label} status`, reply.status, answer.status);
     this.same(`${label} headers`, tellHeaders(reply.headers), tellHeaders(answer.headers));
     if (reply.json !== undefined) {
-      const actual: unknown = JSON.parse(answer.body.toString());
+      const actual = asJson(answer.body);
       this.chosenId(label, item, reply.json, actual);
       this.names.learn(reply.json, actual);
       this.same(`${label} body`, this.names.ofRecorded(reply.json), this.names.ofActual(actual));
-    } else if (answer.status === 200 && item.path?.startsWith('/view') === true) {
+    } else if (answer.status === 200 && item.method === 'GET' && /^(\/api)?\/view/.test(item.path ?? '')) {
       // 19: of the big picture the recording keeps only the length and a hash.
       const kept = reply.base64 !== undefined;
       const actual = await tell(answer.body);
       const recorded = kept ? await tell(Buffer.from(reply.base64 ?? '', 'base64')) : { kind: 'png' };
+      if (!kept) recorded.kind = kindOf(reply) ?? recorded.kind;
       this.sameTold(label, { ...recorded }, kept ? { ...actual } : { kind: actual.kind });
     } else {
       this.same(
@@ -232,6 +254,19 @@ export class Replay {
   }
 }
 
+/** The kind of a file whose bytes the recording left out. */
+function kindOf({ headers = {} }: Item): string | undefined {
+  return headers['Content-Type'] === 'audio/flac' ? 'flac' : undefined;
+}
+
+function asJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return `not JSON: ${body.toString()}`;
+  }
+}
+
 interface Described {
   prompt: string;
   event: unknown;
@@ -245,6 +280,7 @@ function remaining(event: JsonObject): number {
 /** Type, head and picture of a binary frame; JPEG previews count by their size only, pixels are the sampler's. */
 async function describeBinary(frame: Buffer, canonical: (json: unknown) => unknown): Promise<unknown> {
   const type = frame.readUInt32BE(0);
+  if (type === 3) return { type, text: frame.subarray(4).toString() };
   if (type !== 4) return { type, format: frame.readUInt32BE(4), picture: await tell(frame.subarray(8)) };
   const length = frame.readUInt32BE(4);
   const metadata = canonical(JSON.parse(frame.subarray(8, 8 + length).toString()));

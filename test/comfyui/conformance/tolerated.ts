@@ -1,4 +1,4 @@
-import type { Version } from './recording.js';
+import type { Version } from '../dialect.js';
 
 /** A difference between a recording and the stand-in that we accept, and why. */
 export interface Tolerated {

@@ -11,6 +11,7 @@ export interface OrderedGraph {
 export class ExecutionList {
   private readonly pending = new Set<string>();
   private readonly blockCount = new Map<string, number>();
+  private readonly held = new Set<string>();
   private readonly blocking = new Map<string, Set<string>>();
 
   constructor(private readonly graph: OrderedGraph) {}
@@ -50,7 +51,7 @@ export class ExecutionList {
 
   /** The node to run now, or undefined when all that is left waits for itself. */
   next(): string | undefined {
-    const ready = [...this.pending].filter((id) => this.blockCount.get(id) === 0);
+    const ready = [...this.pending].filter((id) => this.blockCount.get(id) === 0 && !this.held.has(id));
     const leadsTo = (id: string, test: (to: string) => boolean) =>
       [...(this.blocking.get(id) ?? [])].some(test);
     // Outputs first, then what is one or two steps before an output, so that pictures show early.
@@ -62,7 +63,13 @@ export class ExecutionList {
     );
   }
 
+  /** It has started, and is not offered again. */
+  hold(nodeId: string): void {
+    this.held.add(nodeId);
+  }
+
   complete(nodeId: string): void {
+    this.held.delete(nodeId);
     this.pending.delete(nodeId);
     for (const blocked of this.blocking.get(nodeId) ?? []) {
       this.blockCount.set(blocked, (this.blockCount.get(blocked) ?? 1) - 1);

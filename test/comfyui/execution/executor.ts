@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Dialect } from '../dialect.js';
 import type { Folders } from '../folders.js';
 import type { Encoder } from '../media/encoder.js';
@@ -8,7 +9,7 @@ import type { ObjectInfo } from '../object-info.js';
 import type { ResolvedOptions } from '../options.js';
 import type { SocketHub } from '../socket-hub.js';
 import type { Timers } from '../timers.js';
-import { isLink, type JsonObject, type QueueRow } from '../types.js';
+import { isLink, isObject, type JsonObject, type QueueRow } from '../types.js';
 import { type CacheEntry, ResultCache, Signatures } from './cache.js';
 import { DynamicGraph } from './dynamic-graph.js';
 import { ExecutionList } from './execution-list.js';
@@ -83,6 +84,8 @@ class Run {
   /** Nodes that expanded, and where their outputs will come from. */
   private readonly waiting = new Map<string, readonly [string, number][]>();
   private readonly list: ExecutionList;
+  /** Async nodes that have started. */
+  private readonly underWay = new Map<string, Promise<{ id: string; end: RunResult | undefined }>>();
 
   constructor(
     private readonly row: QueueRow,
@@ -97,7 +100,7 @@ class Run {
     this.graph = new DynamicGraph(graph);
     this.signatures = new Signatures(this.graph, parts.folders);
     this.progress = new ProgressState(promptId, this.graph, (data) => {
-      if (parts.dialect.sendsProgressState) this.send('progress_state', data);
+      if (parts.dialect.sendsProgressState) this.sendOrBroadcast('progress_state', data);
     });
     this.list = new ExecutionList({
       inputsOf: (id) => this.graph.node(id).inputs,
@@ -119,6 +122,12 @@ class Run {
     for (const id of outputs) this.list.add(id);
     while (!this.list.isEmpty) {
       const id = this.list.next();
+      if (id === undefined && this.underWay.size > 0) {
+        const done = await Promise.race(this.underWay.values());
+        this.underWay.delete(done.id);
+        if (done.end !== undefined) return done.end;
+        continue;
+      }
       if (id === undefined) return this.failed(undefined, new Error('Dependency cycle detected'), {});
       const end = await this.step(id);
       if (end !== undefined) return end;
@@ -145,8 +154,24 @@ class Run {
     this.parts.hub.running = this.clientId && { clientId: this.clientId, node: this.graph.displayOf(id) };
     this.send('executing', { ...this.naming(id), prompt_id: this.promptId });
     const inputs = this.resolve(id);
+    if (nodeClasses.get(this.graph.node(id).class_type)?.async) return this.begin(id, inputs);
+    return this.settle(id, inputs, this.runNode(id, inputs));
+  }
+
+  /** Starts a node that others need not wait for. */
+  private begin(id: string, inputs: JsonObject): undefined {
+    this.list.hold(id);
+    const work = this.settle(id, inputs, this.runNode(id, inputs)).then((end) => ({ id, end }));
+    this.underWay.set(id, work);
+  }
+
+  private async settle(
+    id: string,
+    inputs: JsonObject,
+    work: Promise<NodeResult>,
+  ): Promise<RunResult | undefined> {
     try {
-      const result = await this.runNode(id, inputs);
+      const result = this.parts.options.newer ? enriched(await work) : await work;
       if (this.abandoned) return this.result('abandoned');
       if (result.expand) this.expand(id, result.expand);
       else this.done(id, result);
@@ -217,7 +242,6 @@ class Run {
     const node = { node_id: id ?? null, node_type: id === undefined ? null : this.graph.node(id).class_type };
     const base = { prompt_id: this.promptId, ...node, executed: this.executed };
     if (error instanceof Interrupted) {
-      // ComfyUI tells every socket of an interrupt, whoever asked for the prompt.
       this.tell('execution_interrupted', base, true);
       return this.result('interrupted');
     }
@@ -265,6 +289,8 @@ class Run {
       needModel: (name) => models.need(name, (ms) => this.sleep(ms)),
       memory,
       sleep: (ms) => this.sleep(ms),
+      sendText: (node, text, everybody) =>
+        this.parts.hub.sendText(everybody ? undefined : this.clientId, node, text),
       progress: (value, max, preview) => this.report(id, value, max, preview),
     };
   }
@@ -277,6 +303,7 @@ class Run {
     const shown = this.graph.displayOf(id);
     this.progress.update(id, value, max);
     const tagged = this.clientId !== undefined && hub.wantsTaggedPreviews(this.clientId);
+    // Of a prompt without a client everybody hears, untagged (42).
     if (preview && tagged) {
       hub.sendTaggedPreview(this.clientId, preview.data, {
         node_id: id,
@@ -287,8 +314,8 @@ class Run {
         image_type: preview.format,
       });
     }
-    this.send('progress', { value, max, prompt_id: this.promptId, node: id });
-    if (preview && !tagged && this.clientId !== undefined) {
+    this.sendOrBroadcast('progress', { value, max, prompt_id: this.promptId, node: id });
+    if (preview && !tagged) {
       hub.sendPreview(this.clientId, preview.data, preview.format);
     }
   }
@@ -325,12 +352,32 @@ class Run {
   private tell(type: string, data: JsonObject, broadcast = false): void {
     const dated = { ...data, timestamp: Date.now() };
     this.messages.push([type, dated]);
-    if (broadcast) this.parts.hub.broadcast(type, dated);
+    if (broadcast) this.sendOrBroadcast(type, dated);
     else this.send(type, dated);
+  }
+
+  /** Without a `client_id` everybody is told (42). */
+  private sendOrBroadcast(type: string, data: unknown): void {
+    if (this.clientId === undefined) this.parts.hub.broadcast(type, data);
+    else this.parts.hub.send(this.clientId, type, data);
   }
 
   /** Without a `client_id` nobody is told (12). */
   private send(type: string, data: unknown): void {
     if (this.clientId !== undefined) this.parts.hub.send(this.clientId, type, data);
   }
+}
+
+/** Servers after 0.8.0 say more of each file (source of 0.38.1, `media_enrichment.py` and `asset_enrichment.py`). */
+function enriched(result: NodeResult): NodeResult {
+  if (result.ui === undefined) return result;
+  const more = (item: unknown) =>
+    isObject(item) && 'filename' in item
+      ? { ...item, metadata: { kind: 'image', width: 64, height: 64 }, id: randomUUID() }
+      : item;
+  const ui = Object.entries(result.ui).map(([kind, list]) => [
+    kind,
+    Array.isArray(list) ? list.map(more) : list,
+  ]);
+  return { ...result, ui: Object.fromEntries(ui) as JsonObject };
 }

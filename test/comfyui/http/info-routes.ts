@@ -1,4 +1,4 @@
-import { SERVER_FEATURES } from '../socket-hub.js';
+import type { Dialect } from '../dialect.js';
 import type { Route } from './context.js';
 import { sendEmpty, sendJson, sendJsonText } from './respond.js';
 
@@ -25,6 +25,11 @@ const MODEL_FOLDERS = [
   'model_patches',
   'audio_encoders',
 ];
+
+function modelFolders({ moreModelFolders }: Dialect): string[] {
+  const at = MODEL_FOLDERS.indexOf('custom_nodes');
+  return [...MODEL_FOLDERS.slice(0, at), ...moreModelFolders, ...MODEL_FOLDERS.slice(at)];
+}
 
 const MEMORY = 25276514304;
 const FREE = 23859294208;
@@ -59,6 +64,7 @@ export const getSystemStats: Route = ({ response }, { dialect }) => {
         '--preview-method',
         'latent2rgb',
       ],
+      ...dialect.system,
     },
     devices: [
       {
@@ -75,7 +81,7 @@ export const getSystemStats: Route = ({ response }, { dialect }) => {
 };
 
 export const getFeatures: Route = ({ response }, { dialect }) => {
-  if (dialect.negotiatesFeatures) sendJson(response, 200, SERVER_FEATURES);
+  if (dialect.negotiatesFeatures) sendJson(response, 200, dialect.features);
   else sendEmpty(response, 404);
 };
 
@@ -87,11 +93,11 @@ export const getObjectInfoOf: Route = ({ response, name }, { info }) => {
   sendJsonText(response, 200, info.describe(name));
 };
 
-export const getModels: Route = ({ response }) => {
-  sendJson(response, 200, MODEL_FOLDERS);
+export const getModels: Route = ({ response }, { dialect }) => {
+  sendJson(response, 200, modelFolders(dialect));
 };
 
-export const getModelsOf: Route = ({ response, name }, { options }) => {
-  if (!MODEL_FOLDERS.includes(name)) return sendEmpty(response, 404);
+export const getModelsOf: Route = ({ response, name }, { dialect, options }) => {
+  if (!modelFolders(dialect).includes(name)) return sendEmpty(response, 404);
   sendJson(response, 200, name === 'checkpoints' ? options.checkpoints : []);
 };

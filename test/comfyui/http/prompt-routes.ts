@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { float, parseJson, str } from '../python.js';
+import { float, int, parseJson, str } from '../python.js';
 import { isObject, type Graph, type JsonObject } from '../types.js';
 import type { Context, Route } from './context.js';
 import { sendEmpty, sendJson } from './respond.js';
+
+const CANONICAL_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /** Throws for what is not JSON, which aiohttp turns into a 500 (04). */
 function parse(body: Buffer): JsonObject {
@@ -35,8 +37,14 @@ export const postPrompt: Route = async ({ response, body }, context) => {
     sendJson(response, 400, { error: dialect.noPromptError, node_errors: dialect.emptyNodeErrors() });
     return;
   }
-  const chosen = dialect.honoursPromptId ? json['prompt_id'] : undefined;
+  const given = dialect.honoursPromptId ? json['prompt_id'] : undefined;
+  const chosen = options.newer && given === null ? undefined : given;
   const promptId = chosen === undefined ? randomUUID() : str(chosen);
+  if (options.newer && typeof chosen === 'string' && !CANONICAL_ID.test(chosen)) {
+    const message = 'prompt_id must be a canonical lower-case UUID';
+    const error = { type: 'invalid_prompt_id', message, details: chosen, extra_info: {} };
+    return sendJson(response, 400, { error, node_errors: {} });
+  }
   const targets = dialect.honoursPromptId ? json['partial_execution_targets'] : undefined;
   const verdict = validator.validate(json['prompt'], Array.isArray(targets) ? targets.map(str) : undefined);
   if (!verdict.ok) {
@@ -45,6 +53,10 @@ export const postPrompt: Route = async ({ response, body }, context) => {
   }
   const extraData = isObject(json['extra_data']) ? json['extra_data'] : {};
   if ('client_id' in json) extraData['client_id'] = json['client_id'];
+  if (dialect.marksExtraData) {
+    for (const secret of ['auth_token_comfy_org', 'api_key_comfy_org']) delete extraData[secret];
+    extraData['create_time'] = Date.now();
+  }
   const outputs = options.outputOrder === 'descending' ? verdict.outputs.toReversed() : verdict.outputs;
   if (!faults.takeSwallow()) worker.put([number, promptId, json['prompt'] as Graph, extraData, outputs]);
   // Reply and first events race; old recordings show the events winning (05a, 13).
@@ -72,7 +84,7 @@ export const getHistory: Route = ({ response, query }, { worker }) => {
   const entries = [...worker.history];
   const wanted = query.get('max_items');
   const offset = Number(query.get('offset') ?? -1);
-  const count = wanted === null ? entries.length : Number(wanted);
+  const count = wanted === null ? entries.length : int(wanted);
   const start = offset >= 0 ? offset : Math.max(0, entries.length - count);
   sendJson(response, 200, Object.fromEntries(entries.slice(start, start + count)));
 };

@@ -5,9 +5,23 @@ import type { SocketHub } from '../socket-hub.js';
 import type { Context } from './context.js';
 import type { Journal } from './journal.js';
 import { BodyTooLarge, readBody, sendEmpty, sendJson, sendServerError, sendText } from './respond.js';
-import { match, type Match } from './router.js';
+import { type JobsApi, match, type Match } from './router.js';
 
+/** Bytes of a body, and of the file in a form, at most (33). */
 const MAX_BODY = 104857600;
+const FORM_OVERHEAD = 65_536;
+
+function isForm({ headers }: IncomingMessage): boolean {
+  return headers['content-type']?.startsWith('multipart/') ?? false;
+}
+
+/** Asked by a page of another host or port, where this one is on loopback (32). */
+function isForeign({ headers: { host = '', origin } }: IncomingMessage): boolean {
+  const from = URL.canParse(origin ?? '') ? new URL(origin ?? '') : undefined;
+  const own = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
+  if (from === undefined || own === undefined) return false;
+  return /^(localhost|127\..*|\[::1\])$/.test(own.hostname) && from.host !== own.host;
+}
 
 /** Takes connections, keeps out who has no token, and hands requests to their routes. */
 export class HttpServer {
@@ -74,15 +88,22 @@ export class HttpServer {
     try {
       const { path, query } = this.address(request);
       const found =
-        path === undefined ? { route: 'other' as const, name: '' } : match(request.method ?? 'GET', path);
-      const body = request.method === 'POST' ? await readBody(request, MAX_BODY) : Buffer.alloc(0);
+        path === undefined
+          ? { route: 'other' as const, name: '' }
+          : match(request.method ?? 'GET', path, this.jobsApi);
+      const body =
+        request.method === 'POST'
+          ? await readBody(request, isForm(request) ? MAX_BODY + FORM_OVERHEAD : MAX_BODY)
+          : Buffer.alloc(0);
       this.note(request, found, body, query);
+      if (isForeign(request)) return sendEmpty(response, 403);
       if (!this.mayEnter(request, query)) return sendJson(response, 401, { error: 'unauthorized' });
       if (await this.trapped(found, response)) return;
       await this.answer(request, response, found, query, body);
     } catch (error) {
       if (response.headersSent || response.destroyed) response.destroy();
-      else if (error instanceof BodyTooLarge) sendText(response, 413, 'Maximum request body size exceeded');
+      else if (error instanceof BodyTooLarge)
+        sendText(response, 413, `Maximum request body size ${MAX_BODY} exceeded.`);
       else sendServerError(response);
     }
   }
@@ -109,12 +130,13 @@ export class HttpServer {
 
   private async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { path, query } = this.address(request);
-    const found = path === undefined ? undefined : match('GET', path);
+    const found = path === undefined ? undefined : match('GET', path, this.jobsApi);
     if (found) this.note(request, found, Buffer.alloc(0), query);
     const refuse = (status: string) =>
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     socket.on('error', () => socket.destroy());
     if (found?.route !== 'GET /ws') return void refuse('404 Not Found');
+    if (isForeign(request)) return void refuse('403 Forbidden');
     if (!this.mayEnter(request, query)) return void refuse('401 Unauthorized');
     const { faults, timers } = this.context;
     const delay = faults.delayOf('GET /ws');
@@ -159,6 +181,11 @@ export class HttpServer {
     const { basePath } = this.context.options;
     if (basePath === '') return { path, query };
     return { path: path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : undefined, query };
+  }
+
+  private get jobsApi(): JobsApi {
+    const { dialect, options } = this.context;
+    return { list: dialect.hasJobs || options.newer, cancel: options.newer };
   }
 
   private mayEnter(request: IncomingMessage, query: URLSearchParams): boolean {

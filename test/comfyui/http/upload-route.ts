@@ -2,7 +2,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join, normalize } from 'node:path';
 import type { FolderType } from '../types.js';
 import type { Route } from './context.js';
-import { sendEmpty, sendJson } from './respond.js';
+import { BodyTooLarge, sendEmpty, sendJson } from './respond.js';
+
+/** Bytes, as aiohttp counts a file in a form (33). */
+const MAX_FILE = 104857600;
 
 const isFolder = (type: unknown): type is FolderType => ['input', 'output', 'temp'].includes(type as string);
 
@@ -12,6 +15,7 @@ export const postUpload: Route = async ({ request, response, body }, { folders }
   const form = await new Response(new Uint8Array(body), { headers }).formData();
   const image = form.get('image');
   if (!(image instanceof File) || image.name === '') return sendEmpty(response, 400);
+  if (image.size > MAX_FILE) throw new BodyTooLarge();
   const wanted = form.get('type');
   const type = isFolder(wanted) ? wanted : 'input';
   const given = form.get('subfolder');

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import sharp from 'sharp';
 import type { ViewFault } from '../faults.js';
 import type { Timers } from '../timers.js';
 import type { FolderType } from '../types.js';
@@ -31,11 +32,11 @@ export const getView: Route = async ({ request, response, query }, { folders, fa
   const wanted = query.get('filename');
   if (wanted === null) return sendEmpty(response, 404);
   if (wanted === '' || wanted.startsWith('/') || wanted.includes('..')) return sendEmpty(response, 400);
-  const type = query.get('type') ?? 'output';
+  const { name, type } = annotated(wanted, query.get('type') ?? 'output');
   if (!isFolder(type)) return sendEmpty(response, 400);
   const folder = folders.inside(type, query.get('subfolder') ?? '');
   if (folder === undefined) return sendEmpty(response, 403);
-  const filename = basename(wanted);
+  const filename = basename(name);
   const path = `${folder}/${filename}`;
   const stats = statSync(path, { throwIfNoEntry: false, bigint: false });
   if (!stats?.isFile()) return sendEmpty(response, 404);
@@ -47,8 +48,17 @@ export const getView: Route = async ({ request, response, query }, { folders, fa
     'Last-Modified': stats.mtime.toUTCString(),
     'Accept-Ranges': 'bytes',
   };
+  const recoded = await recode(path, query);
+  if (recoded !== undefined) {
+    const { data, contentType } = recoded;
+    const disposition = { 'Content-Disposition': headers['Content-Disposition'] ?? '' };
+    response.writeHead(200, { ...disposition, 'Content-Type': contentType, 'Content-Length': data.length });
+    response.end(data);
+    return;
+  }
   if (request.headers['if-none-match'] === headers['Etag']) {
-    response.writeHead(304, { Etag: etagOf(stats), 'Last-Modified': stats.mtime.toUTCString() });
+    const { 'Accept-Ranges': _, ...kept } = headers;
+    response.writeHead(304, kept);
     response.end();
     return;
   }
@@ -68,6 +78,45 @@ export const getView: Route = async ({ request, response, query }, { folders, fa
   }
   await send(response, createReadStream(path, { start, end }), faults.takeViewFault(), timers);
 };
+
+/** ` [output]`, ` [temp]` or ` [input]` behind the name goes before `type` (35). */
+function annotated(wanted: string, type: string): { name: string; type: string } {
+  const [, name, folder] = /^(.*) \[(output|temp|input)\]$/s.exec(wanted) ?? [];
+  return name === undefined || folder === undefined ? { name: wanted, type } : { name, type: folder };
+}
+
+/** `preview=webp;50` and `channel=rgb|a` encode the picture anew (35). */
+async function recode(
+  path: string,
+  query: URLSearchParams,
+): Promise<{ data: Buffer; contentType: string } | undefined> {
+  const preview = query.get('preview');
+  if (preview !== null) {
+    const [format, quality = '90'] = preview.split(';');
+    const picture = sharp(path);
+    const lossy = { quality: Number(quality) };
+    return format === 'webp'
+      ? { data: await picture.webp(lossy).toBuffer(), contentType: 'image/webp' }
+      : { data: await picture.jpeg(lossy).toBuffer(), contentType: 'image/jpeg' };
+  }
+  const channel = query.get('channel');
+  if (channel !== 'rgb' && channel !== 'a') return undefined;
+  if (channel === 'rgb')
+    return { data: await sharp(path).removeAlpha().png().toBuffer(), contentType: 'image/png' };
+  // The mask alone: black, as transparent as the picture is.
+  const { data: mask, info } = await sharp(path)
+    .ensureAlpha()
+    .extractChannel('alpha')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const black = sharp({ create: { width, height, channels: 3, background: '#000' } });
+  const data = await black
+    .joinChannel(mask, { raw: { width, height, channels: 1 } })
+    .png()
+    .toBuffer();
+  return { data, contentType: 'image/png' };
+}
 
 /** mtime in nanoseconds and size, both in hex, as aiohttp builds it (01). */
 function etagOf(stats: Stats): string {

@@ -1,3 +1,5 @@
+import { audioNodes } from './audio-nodes.js';
+import { dynamicNodes } from './dynamic-nodes.js';
 import { imageNodes } from './image-nodes.js';
 import { loadNodes } from './load-nodes.js';
 import type { NodeClass } from './node.js';
@@ -9,6 +11,8 @@ import { testNodes } from './test-nodes.js';
 /** Every class that runs for real, by name. */
 export const nodeClasses: ReadonlyMap<string, NodeClass> = new Map(
   Object.entries({
+    ...audioNodes,
+    ...dynamicNodes,
     ...imageNodes,
     ...loadNodes,
     ...saveNodes,

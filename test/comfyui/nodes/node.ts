@@ -26,6 +26,8 @@ export interface NodeContext {
   /** State of this node that outlives one prompt, as the object of a ComfyUI node does. */
   readonly memory: Map<string, string>;
   readonly sleep: (ms: number) => Promise<void>;
+  /** A type 3 frame to every socket, or to the prompt's client only. */
+  readonly sendText: (node: string, text: string, everybody: boolean) => void;
   /** Reports a step; throws when the prompt was interrupted, which is the only moment a running node notices (07). */
   readonly progress: (value: number, max: number, preview?: PreviewFrame) => void;
 }
@@ -40,6 +42,8 @@ export interface NodeResult {
 }
 
 export interface NodeClass {
+  /** Runs while others do: a coroutine (37). */
+  async?: boolean;
   run(inputs: JsonObject, context: NodeContext): NodeResult | Promise<NodeResult>;
   /** IS_CHANGED: a value that makes a cached result stale when it changes. */
   isChanged?(inputs: JsonObject, folders: Folders): string;

@@ -52,6 +52,31 @@ export const probeNodes: Record<string, NodeClass> = {
       return { outputs: [images] };
     },
   },
+  /** Lets nothing downstream run; with a message each node that is held up says so (27). */
+  ProbeBlock: {
+    run: (inputs) => ({
+      outputs: [
+        inputs['message'] === '' ? new ExecutionBlocker() : new ExecutionBlocker(text(inputs['message'])),
+      ],
+    }),
+  },
+  /** Sleeps beside other nodes (37). */
+  ProbeAsync: {
+    async: true,
+    async run(inputs, { sleep }) {
+      await sleep(number(inputs['delay_ms']));
+      return { outputs: [inputs['image']] };
+    },
+  },
+  /** Sends two texts: to everybody, and to its client (26). */
+  ProbeProgressText: {
+    async run(inputs, { nodeId, sendText, sleep }) {
+      sendText(nodeId, text(inputs['text']), true);
+      await sleep(100);
+      sendText(nodeId, `${text(inputs['text'])} to its client`, false);
+      return { outputs: [inputs['image']] };
+    },
+  },
   /** Fails (05a, 05b), or with kind `Blocked` lets nothing downstream run. */
   ProbeRaise: {
     run(inputs) {

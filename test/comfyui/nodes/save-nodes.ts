@@ -69,7 +69,7 @@ async function saveImages(
 }
 
 /** A prefix nobody else has, kept while the node stays in the prompts that follow each other (03). */
-function temporaryPrefix(memory: Map<string, string>): string {
+export function temporaryPrefix(memory: Map<string, string>): string {
   const known = memory.get('prefix');
   if (known !== undefined) return known;
   const letters = Array.from(

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { ComfyService, type JobUpdate } from '../../../src/comfy/index.js';
 import { tell } from '../../comfyui/conformance/pictures.js';
-import { type Item, readRecording, type Version } from '../../comfyui/conformance/recording.js';
+import { type Item, readRecording } from '../../comfyui/conformance/recording.js';
+import type { Version } from '../../comfyui/dialect.js';
 import { ComfyStandin, type Graph, type JournalEntry, type StandinOptions } from '../../comfyui/index.js';
 import { Gateway, type GatewayOptions, type Reply } from './gateway.js';
 
