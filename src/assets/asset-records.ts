@@ -43,6 +43,17 @@ export class AssetRecords {
     return row && toAsset(row);
   }
 
+  /** The longest-lived one of this file. */
+  withFile(file: string, now: number): Asset | undefined {
+    const row = this.database.get<Row>(
+      `SELECT * FROM assets WHERE file = ? AND (expires IS NULL OR expires > ?)
+       ORDER BY expires IS NOT NULL, expires DESC LIMIT 1`,
+      file,
+      now,
+    );
+    return row && toAsset(row);
+  }
+
   /** Hashes of what a job made, by asset, where they are known. */
   hashesOfJob(job: string): { id: string; hash: string }[] {
     return this.database.all('SELECT id, hash FROM assets WHERE job = ? AND hash IS NOT NULL', job);

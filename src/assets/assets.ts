@@ -77,6 +77,11 @@ export class Assets {
     return gone && !expired ? undefined : asset;
   }
 
+  /** An asset whose bytes are in this file, the longest-lived; undefined where none is left. @throws StateError */
+  findByFile(file: string): Asset | undefined {
+    return this.records.withFile(file, Date.now());
+  }
+
   /** Hashes of what a job made, by asset, where they are known. @throws StateError */
   hashesOf(job: string): ReadonlyMap<string, string> {
     return new Map(this.records.hashesOfJob(job).map(({ id, hash }) => [id, hash]));

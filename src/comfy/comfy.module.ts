@@ -3,7 +3,7 @@ import { Assets } from '../assets/index.js';
 import { Images } from '../images/index.js';
 import { Outbound } from '../outbound/index.js';
 import { StateDatabase } from '../state/index.js';
-import { Storage } from '../storage/index.js';
+import { FileLinks, Storage } from '../storage/index.js';
 import { BackendPool, RUN_DEADLINES } from './backends/index.js';
 import { CLIENT_LIMITS } from './client/index.js';
 import { COMFY_OPTIONS, ConfigurableModuleClass, type ComfyOptions } from './comfy.module-definition.js';
@@ -14,6 +14,7 @@ import {
   FetchedFiles,
   InputIntake,
   MediaFinder,
+  OwnFiles,
   PathGuard,
   SeedDrawer,
 } from './inputs/index.js';
@@ -108,16 +109,26 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
     },
     {
       provide: InputIntake,
-      inject: [BackendPool, Assets, Outbound, COMFY_OPTIONS],
+      inject: [BackendPool, Assets, Outbound, Storage, FileLinks, COMFY_OPTIONS],
       useFactory: (
         pool: BackendPool,
         assets: Assets,
         outbound: Outbound,
+        storage: Storage,
+        links: FileLinks,
         { allowHostPaths = false }: ComfyOptions,
       ) => {
         const classes = new ClassInfo(pool);
-        const guard = allowHostPaths ? undefined : new PathGuard(classes, () => false);
-        return new InputIntake(new MediaFinder(classes), assets, outbound, new SeedDrawer(classes), guard);
+        const own = new OwnFiles(storage, links, assets);
+        const guard = allowHostPaths ? undefined : new PathGuard(classes, (value) => own.isReference(value));
+        return new InputIntake(
+          new MediaFinder(classes),
+          assets,
+          outbound,
+          own,
+          new SeedDrawer(classes),
+          guard,
+        );
       },
     },
     {

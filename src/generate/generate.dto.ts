@@ -35,6 +35,7 @@ const NODE_ERRORS_EXAMPLE = {
 
 const FILE_NAME = 'image_1795460610911_0a1b2c3d4e5f.png';
 const FILE_URL = `http://example.com/output_images/${FILE_NAME}`;
+const ASSET_ID = 'a3c5d0c5-8c9f-4a9e-9a0b-4b2f2a1b7c11';
 const JOB_ID = '7b87c392-de65-410f-9557-0ac08ad2a975';
 
 /** What the workflow above is answered with. */
@@ -45,6 +46,7 @@ export const REPLY_EXAMPLE = {
   outputs: [
     {
       node_id: '277',
+      asset_id: ASSET_ID,
       index: 0,
       kind: 'image',
       url: FILE_URL,
@@ -206,6 +208,9 @@ export class OutputDto {
   /** The node that made it. */
   @ApiProperty({ example: '277' })
   node_id!: string;
+  /** The asset that it is: `GET /api/v2/assets/{id}`. A media input of a workflow may name it by this id, or by `url`. */
+  @ApiProperty({ format: 'uuid', example: ASSET_ID })
+  asset_id!: string;
   /** Its place among the node's files, from 0. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
   index!: number;

@@ -3,6 +3,8 @@ import type { JobOutput } from '../comfy/index.js';
 /** A file as every face tells of it. */
 export interface OutputView {
   node_id: string;
+  /** Id of the asset that the file is; workflows may name it by that. */
+  asset_id: string;
   kind: JobOutput['type'];
   url: string;
   content_type: string;
@@ -14,13 +16,14 @@ export interface OutputView {
   /** Of a text that is short: the text itself. */
   text?: string;
   /** What it was converted from; absent where it is as it was made. */
-  original?: Omit<OutputView, 'node_id' | 'kind' | 'text' | 'original'>;
+  original?: Omit<OutputView, 'node_id' | 'asset_id' | 'kind' | 'text' | 'original'>;
 }
 
 export function toOutputView(output: JobOutput): OutputView {
   const { original } = output;
   return {
     node_id: output.node,
+    asset_id: output.id,
     kind: output.type,
     ...toFileView(output),
     ...(output.text === undefined ? {} : { text: output.text }),

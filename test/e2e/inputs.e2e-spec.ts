@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENT_LIMITS } from '../../src/comfy/index.js';
+import { StateDatabase } from '../../src/state/index.js';
 import type { StandinOptions } from '../comfyui/index.js';
 import { Fleet, SOON } from './support/backends.js';
 import { FileServer } from './support/file-server.js';
@@ -75,6 +76,35 @@ describe('a file in place of a name', () => {
     const reply = await fleet.generate(showing(given(await png(color))));
     expect(await fleet.colorOf(reply)).toBe(color);
     expect(uploads()).toBe(1);
+  });
+
+  it('may be our own result, by whatever the reply calls it, and nothing is fetched for that', async () => {
+    await start();
+    const made = await fleet.generate(picture({ color }));
+    const [output] = made.outputs as unknown as { url: string; asset_id: string; filename: string }[];
+    const { url = '', asset_id: id = '', filename = '' } = output ?? {};
+    for (const image of [
+      url,
+      url.slice(1),
+      `${fleet.gateway.url}${url}`,
+      `https://gateway.example.com/base${url}`,
+      filename,
+      id,
+      `/api/v2/assets/${id}/content`,
+    ]) {
+      const reply = await fleet.generate(showing(image));
+      expect(await fleet.colorOf(reply)).toBe(color);
+    }
+    // Its record may be gone: the file is served all the same.
+    fleet.gateway.app.get(StateDatabase).run('DELETE FROM assets WHERE id = ?', id);
+    expect(await fleet.colorOf(await fleet.generate(showing(url)))).toBe(color);
+    expect((await fleet.gateway.fetch(url)).status).toBe(200);
+    expect(uploads()).toBe(1);
+    expect(await problemOf('/output_images/image_1795460610911_0a1b2c3d4e5f.png')).toMatchObject({
+      status: 422,
+      code: 'invalid_input',
+      errors: [{ field: FIELD }],
+    });
   });
 
   it('is put where nobody overwrites it, under a name made of its bytes', async () => {

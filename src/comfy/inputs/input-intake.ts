@@ -12,6 +12,7 @@ import {
 import { asInputError, invalidInput } from './input.error.js';
 import { decodeInline } from './inline-data.js';
 import { type EmbeddedInput, MediaFinder } from './media-finder.js';
+import type { OwnFile, OwnFiles } from './own-files.js';
 import type { PathGuard } from './path-guard.js';
 import type { DrawnSeed, SeedDrawer } from './seed-drawer.js';
 import { typeMismatch } from './media-type.js';
@@ -42,6 +43,7 @@ export class InputIntake {
     private readonly finder: MediaFinder,
     private readonly assets: Assets,
     private readonly outbound: Pick<Outbound, 'check'>,
+    private readonly own: OwnFiles,
     private readonly seeds: Pick<SeedDrawer, 'draw'>,
     /** Undefined: every path is passed on. */
     private readonly guard: Pick<PathGuard, 'check'> | undefined,
@@ -74,6 +76,14 @@ export class InputIntake {
         await keep(file.received, placeOf(file), kindOfFile(classType, input));
       }
       await this.guard?.check(changed);
+      for (const { value, kind, ...at } of await this.finder.named(changed, (text) =>
+        this.own.isReference(text),
+      )) {
+        const file = await this.ownFile(value, at);
+        if (file === undefined) continue;
+        if ('asset' in file) changed = withInput(changed, at, referenceTo(file.asset));
+        else await keep(await this.copy(file.key, at), at, kind);
+      }
       const embedded = await this.finder.embedded(changed);
       expectFew(embedded.filter(({ form }) => form === 'url'));
       for (const { value, form, kind, ...at } of embedded) {
@@ -112,6 +122,23 @@ export class InputIntake {
   private async receive(value: EmbeddedInput['value'], at: NodeInput): Promise<ReceivedFile> {
     try {
       return await this.assets.receive(decodeInline(value), '');
+    } catch (error) {
+      throw asInputError(error, at);
+    }
+  }
+
+  private async ownFile(value: string, at: NodeInput): Promise<OwnFile | undefined> {
+    try {
+      return await this.own.find(value);
+    } catch (error) {
+      throw asInputError(error, at);
+    }
+  }
+
+  /** A file of ours that no asset names any more: it stays its caller's, and the job gets one of its own. */
+  private async copy(key: string, at: NodeInput): Promise<ReceivedFile> {
+    try {
+      return await this.assets.receive((await this.own.open(key)).stream, key);
     } catch (error) {
       throw asInputError(error, at);
     }

@@ -34,6 +34,23 @@ export class MediaFinder {
     });
   }
 
+  /** The inputs of loaders whose text says `is`. */
+  async named(
+    workflow: Workflow,
+    is: (value: string) => boolean,
+  ): Promise<(NodeInput & { kind: MediaKind; value: string })[]> {
+    const candidates = Object.entries(workflow).flatMap(([node, { class_type: classType, inputs = {} }]) =>
+      Object.entries(inputs).flatMap(([input, value]) =>
+        typeof value === 'string' && is(value) ? [{ node, input, classType, value }] : [],
+      ),
+    );
+    const kindOf = await this.kinds(candidates);
+    return candidates.flatMap(({ classType, ...candidate }) => {
+      const kind = kindOf(classType, candidate.input);
+      return kind === undefined ? [] : [{ ...candidate, kind }];
+    });
+  }
+
   /**
    * What inputs take; undefined: they name no file, or nobody knows their class. Classes that are not well known are asked for, all at
    * once.
