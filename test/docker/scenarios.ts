@@ -35,6 +35,15 @@ export const SCENARIOS: Scenario[] = [
     },
   },
   {
+    name: 'the image holds all that its dependencies load',
+    async run() {
+      const load = `import { readFileSync } from 'node:fs';
+        const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+        for (const name of Object.keys(dependencies)) await import(name);`;
+      await dockerOk(['run', '--rm', IMAGE, 'node', '--input-type=module', '--eval', load]);
+    },
+  },
+  {
     name: 'a clone of root: the compose file as it is',
     run: works({}, async (deployment) => {
       assert.equal(await deployment.serverUser(), 1000);
@@ -96,7 +105,7 @@ export const SCENARIOS: Scenario[] = [
     run: works(
       {
         owner: 1234,
-        service: `user: '1234:1234'\n${READ_ONLY}\n${NO_CAPABILITIES}`,
+        service: `user: '1234:1234'\n${READ_ONLY}\n${NO_CAPABILITIES}\nsecurity_opt: ['no-new-privileges:true']`,
       },
       async (deployment) => assert.equal(await deployment.serverUser(), 1234),
     ),
@@ -108,6 +117,20 @@ export const SCENARIOS: Scenario[] = [
       'the server runs as uid 1234, gid 1234, the folder belongs to uid 0.',
       'Run "chown -R 1234:1234" on the folder (outside the container, if it is mounted)',
     ]),
+  },
+  {
+    name: 'files of root in a folder of another user end with one line',
+    run: ends(
+      {
+        owner: 1234,
+        service: `user: '1234:1234'\nvolumes: !override ["./old:/app/output_images"]\n${ONCE}`,
+        folders: { old: 1234, 'old/.tmp': 0 },
+      },
+      [
+        'The output folder "/app/output_images" cannot be used: permission denied at "/app/output_images/.tmp/',
+        'Run "chown -R 1234:1234"',
+      ],
+    ),
   },
   {
     name: 'no capabilities on a folder of another user ends with one line',
