@@ -79,10 +79,9 @@ export type SocketMessage = PromptMessage | ServerMessage;
 export function parseTextFrame(frame: Buffer): SocketMessage | undefined {
   const promptId = promptOfProgressState(frame);
   if (promptId === undefined) return parseText(frame.toString('utf8'));
-  // A copy: the frame may be a view on a larger buffer of the socket.
-  const copy = Buffer.from(frame);
-  const read = () => parseNodes(dataOf(parseOrNothing(copy.toString('utf8')))?.['nodes']);
-  return { type: 'progress_state', promptId, frame: { bytes: copy.length, read } };
+  // No copy, although it may be a view on a larger buffer of the socket: only the newest frame of a prompt is kept.
+  const read = () => parseNodes(dataOf(parseOrNothing(frame.toString('utf8')))?.['nodes']);
+  return { type: 'progress_state', promptId, frame: { bytes: frame.length, read } };
 }
 
 /** How ComfyUI begins a `progress_state` (01, 06b). */
