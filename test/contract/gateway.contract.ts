@@ -165,6 +165,51 @@ export function describeGateway(name: string, comfyuiUrl: () => string): void {
       }
     });
 
+    it('takes no picture of a prompt that everybody hears of', async () => {
+      const [color, other] = [salt(), salt()];
+      const workflow = (of: number, batch: number) => ({
+        '1': { class_type: 'EmptyImage', inputs: { width: 64, height: 64, batch_size: batch, color: of } },
+        '277': { class_type: 'SaveImageWebsocket', inputs: { images: ['1', 0] } },
+      });
+      // Without a client id its frames come to every socket, untagged (42).
+      const somebody = () =>
+        fetch(`${comfyuiUrl()}/prompt`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ prompt: workflow(other, 8) }),
+        });
+      expect((await somebody()).status).toBe(200);
+      const ours = gateway.generate({ workflow_data: workflow(color, 2), output_node_id: 277 });
+      expect((await somebody()).status).toBe(200);
+      const reply = await ours;
+      expect(reply.outputs).toHaveLength(2);
+      for (const { url } of reply.outputs) {
+        const raw = await sharp((await gateway.fetch(url)).bytes)
+          .removeAlpha()
+          .raw()
+          .toBuffer();
+        expect(raw.readUIntBE(0, 3)).toBe(color);
+      }
+    });
+
+    it('does not mind numbers in other people’s prompts that JSON does not know', async () => {
+      const prompt = JSON.stringify(picture({ batch: 64, width: 256, height: 256 }));
+      const body = `{"prompt": ${prompt}, "extra_data": {"x": [NaN, Infinity, -Infinity]}}`;
+      const somebody = () => fetch(`${comfyuiUrl()}/prompt`, { method: 'POST', body });
+      expect((await somebody()).status).toBe(200);
+      const comfy = gateway.app.get(ComfyService);
+      const { id } = await comfy.submit({ workflow: picture(), outputNode: '277' });
+      const updates = comfy.watch(id).pipe(toArray());
+      const ended = firstValueFrom(updates);
+      comfy.cancel(id);
+      await ended;
+      // What is cancelled has to be found in the queue first.
+      await expect
+        .poll(() => comfy.backends.every(({ busySlots }) => busySlots === 0), { timeout: 10_000 })
+        .toBe(true);
+      expect((await gateway.generate({ workflow_data: picture(), output_node_id: 277 })).attempts).toBe(1);
+    });
+
     it('tells progress as it goes', async () => {
       const comfy = gateway.app.get(ComfyService);
       const { id } = await comfy.submit({ workflow: picture(), outputNode: '277' });

@@ -38,6 +38,11 @@ describe.each(recordings)('recording $name', ({ url }) => {
       // Some long recordings keep only the head of a frame.
       if (kind === 'ws-binary' && base64 !== undefined) {
         const image = parseBinaryFrame(Buffer.from(base64, 'base64'));
+        // Text of extensions goes to every socket (26), and nothing here shows it.
+        if (eventType === 3) {
+          expect(image).toBeUndefined();
+          continue;
+        }
         expect(image?.mime).toMatch(/^image\/(png|jpeg)$/);
         expect(image?.tag === undefined).toBe(eventType === 1);
       }
@@ -49,7 +54,8 @@ describe.each(recordings)('recording $name', ({ url }) => {
       for (const entry of Object.values(json ?? {})) {
         if (typeof entry !== 'object' || entry === null || !('status' in entry) || !('prompt' in entry))
           continue;
-        const text = JSON.stringify(entry);
+        // The workflow may say what it likes.
+        const text = JSON.stringify(entry.status);
         const expected = text.includes('"execution_error"')
           ? 'error'
           : text.includes('"execution_interrupted"')
