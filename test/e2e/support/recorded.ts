@@ -47,7 +47,7 @@ export class Stage {
     options: GatewayOptions = {},
     standin: StandinOptions = {},
   ): Promise<Stage> {
-    const comfy = await ComfyStandin.start({ legacy: version === '0.3.11', ...standin });
+    const comfy = await ComfyStandin.start({ version, ...standin });
     const gateway = await Gateway.start(comfy.url, options);
     await expect.poll(() => comfy.sockets.count, { interval: 5 }).toBe(1);
     return new Stage(version, readRecording(version, name), comfy, gateway);
