@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import sharp, { type SharpOptions } from 'sharp';
 import { damaged } from './image.error.js';
 import type { ResultOf, Task } from './tasks.js';
@@ -6,17 +7,22 @@ type DecodeTask = Extract<Task, { type: 'decode' }>;
 
 /**
  * Decodes an image to the last row of its last frame, into a few pixels.
- * @returns false where it is a HEIF that cannot be decoded here
+ * @returns `truncated` where it is cut off, and ComfyUI shows what is there; `unknown` where it is a HEIF that cannot be decoded here
  * @throws ImageError `damaged`
  */
 export async function decodeImage(task: DecodeTask): Promise<ResultOf<DecodeTask>> {
+  const { format, truncated } = task.info;
+  // There is no end to decode to, and whatever a decoder says of the rest, ComfyUI's leaves it out.
+  if (truncated) return 'truncated';
   try {
     await decode(task);
-    return true;
+    return 'whole';
   } catch (error) {
     // Most HEIF files hold HEVC, which sharp cannot decode: ComfyUI may.
-    if (task.info.format === 'heif') return false;
-    throw damaged(task.info.format, error);
+    if (format === 'heif') return 'unknown';
+    if (format === 'jpeg' && /premature end/i.test(String(error)) && !(await hasEnd(task.path)))
+      return 'truncated';
+    throw damaged(format, error);
   }
 }
 
@@ -47,5 +53,18 @@ async function decode({ path, info, maxPixels }: DecodeTask): Promise<void> {
       break;
     default:
       await run({ failOn: 'error', pages: -1 });
+  }
+}
+
+/** Is the mark of the end (EOI) the last there is, but for padding? What has it and fewer rows than it says is no cut off file. */
+async function hasEnd(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, 64);
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return /\xff\xd9\0*$/.test(buffer.toString('latin1'));
+  } finally {
+    await file.close();
   }
 }

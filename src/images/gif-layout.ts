@@ -7,7 +7,7 @@ const TRAILER = 0x3b;
 
 /**
  * Walks through the blocks of a GIF (GIF89a, appendix A): the decoder here leaves out frames that are cut off, without a word.
- * @returns undefined where it is cut off, or no GIF behind its header
+ * @returns undefined where it is no GIF behind its header, or is cut off before its first frame
  */
 export async function readGifLayout(reader: ByteReader): Promise<Layout | undefined> {
   const head = await reader.read(13);
@@ -17,21 +17,24 @@ export async function readGifLayout(reader: ByteReader): Promise<Layout | undefi
   for (;;) {
     switch ((await reader.read(1))?.[0]) {
       case EXTENSION:
-        if (!reader.skip(1) || !(await skipSubBlocks(reader))) return undefined;
+        if (!reader.skip(1) || !(await skipSubBlocks(reader))) return cutOff(layout);
         break;
       case IMAGE: {
         const descriptor = await reader.read(9);
         // One byte more: the code size of the pixels.
-        if (descriptor === undefined || !reader.skip(colourTableLength(descriptor[8]) + 1)) return undefined;
+        if (descriptor === undefined || !reader.skip(colourTableLength(descriptor[8]) + 1))
+          return cutOff(layout);
         layout.frames += 1;
         // A frame may be larger than the screen it is shown on.
         layout.width = Math.max(layout.width, descriptor.readUInt16LE(0) + descriptor.readUInt16LE(4));
         layout.height = Math.max(layout.height, descriptor.readUInt16LE(2) + descriptor.readUInt16LE(6));
-        if (!(await skipSubBlocks(reader))) return undefined;
+        if (!(await skipSubBlocks(reader))) return cutOff(layout);
         break;
       }
       case TRAILER:
         return layout.frames === 0 ? undefined : layout;
+      case undefined:
+        return cutOff(layout);
       case 0:
         // Padding that some encoders leave between blocks.
         break;
@@ -39,6 +42,10 @@ export async function readGifLayout(reader: ByteReader): Promise<Layout | undefi
         return undefined;
     }
   }
+}
+
+function cutOff(layout: Layout): Layout | undefined {
+  return layout.frames === 0 ? undefined : { ...layout, truncated: true };
 }
 
 /** Bytes of the table that follows a packed field. */

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { fileTypeFromBuffer } from 'file-type';
 
-/** Formats that are looked into here. `heif`: a container that tells only when it is opened whether it can be decoded. */
-export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'avif' | 'gif' | 'tiff' | 'heif';
+/** Formats that are looked into here. `other`: only their header is read. `heif`: a container that tells only when it is opened whether it can be decoded. */
+export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'avif' | 'gif' | 'tiff' | 'heif' | 'other';
 
 /**
  * By the extension that file-type tells. Whatever else sharp's libvips reads is not for files of strangers: SVG fetches what

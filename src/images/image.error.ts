@@ -36,4 +36,5 @@ const NAMES: Record<ImageFormat, string> = {
   gif: 'a GIF',
   tiff: 'a TIFF',
   heif: 'a HEIF',
+  other: 'an image',
 };

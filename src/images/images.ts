@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { ConvertOptions, TargetFormat } from './convert-options.js';
-import { ImageError } from './image.error.js';
+import { damaged, ImageError } from './image.error.js';
 import { ImageWorkers, type Perform } from './image-workers.js';
 import { IMAGES_OPTIONS, type ImagesOptions } from './images.module-definition.js';
 import { PixelBudget } from './pixel-budget.js';
@@ -44,8 +44,8 @@ export class Images implements OnApplicationShutdown {
   /**
    * Is the whole image there, and small enough? It is told by its bytes, decoded to its end, and nothing of it is kept. A
    * stream is written to a temporary file first, whatever its size; for that the signal is the only limit of time.
-   * @returns what it is; undefined where it is nothing that is decoded here (BMP, JPEG XL, HEIC, a video, a text …): then it
-   * was not checked, but for the pixels of HEIC
+   * @returns what it is, with `truncated` where it is cut off and ComfyUI takes it all the same; of the format `other` only the header was
+   * read. Undefined where it is nothing of that (JPEG XL, HEIC, a video, a text …): then it was not checked, but for the pixels of HEIC
    * @throws ImageError; the error of the stream; the signal's reason
    */
   check(source: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
@@ -53,11 +53,12 @@ export class Images implements OnApplicationShutdown {
       this.workers.run(async (perform) => {
         const path = await asFile(source, folder, signal);
         const info = await perform({ type: 'inspect', path, maxPixels: this.maxPixels });
-        if (info === undefined) return undefined;
+        if (info === undefined || info.format === 'other') return info;
         const decoded = await this.budget.hold(pixelsOf(info), signal, () =>
           perform({ type: 'decode', path, info, maxPixels: this.maxPixels }),
         );
-        return decoded ? info : undefined;
+        if (decoded === 'unknown') return undefined;
+        return decoded === 'truncated' ? { ...info, truncated: true } : info;
       }, signal),
     );
   }
@@ -98,12 +99,14 @@ export class Images implements OnApplicationShutdown {
     signal: AbortSignal,
   ): Promise<WrittenImage> {
     const info = await perform({ type: 'inspect', path, maxPixels: this.maxPixels });
-    if (info === undefined) {
+    if (info === undefined || info.format === 'other') {
       throw new ImageError(
         'not_supported',
         'The file is no image that can be converted: PNG, JPEG, WebP, AVIF, GIF and TIFF can.',
       );
     }
+    // Decoders here leave out frames that are cut off, without a word.
+    if (info.truncated) throw damaged(info.format);
     return this.budget.hold(pixelsOf(info), signal, () =>
       perform({ type: 'convert', path, info, maxPixels: this.maxPixels, target, options }),
     );

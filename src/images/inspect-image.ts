@@ -5,6 +5,7 @@ import { type ImageFormat, imageFormatOf } from './image-format.js';
 import { damaged, ImageError } from './image.error.js';
 import type { Layout } from './layout.js';
 import { readPngLayout } from './png-layout.js';
+import { readOtherLayout } from './other-layout.js';
 import type { ImageInfo } from './tasks.js';
 
 /** More frames than anybody means. */
@@ -17,7 +18,11 @@ const MAX_FRAMES = 10_000;
  */
 export async function inspectImage(path: string, maxPixels: number): Promise<ImageInfo | undefined> {
   const format = await imageFormatOf(path);
-  if (format === undefined) return undefined;
+  if (format === undefined) {
+    const other = await readOtherLayout(path);
+    if (other !== undefined) expectPixels(other, maxPixels);
+    return other === undefined ? undefined : { format: 'other', ...other };
+  }
   const layout = await layoutOf(path, format, maxPixels);
   expectPixels(layout, maxPixels);
   return { format, ...layout };
@@ -29,6 +34,8 @@ async function layoutOf(path: string, format: ImageFormat, maxPixels: number): P
   if (read !== undefined && walked === undefined) throw damaged(format);
   // Before the decoder sees it: opening a GIF runs through all of its frames.
   if (walked !== undefined) expectPixels(walked, maxPixels);
+  // The decoder here may not open what is cut off.
+  if (walked?.truncated) return walked;
   let metadata: Metadata;
   try {
     metadata = await sharp(path, { limitInputPixels: false }).metadata();

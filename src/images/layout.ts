@@ -4,4 +4,6 @@ export interface Layout {
   height: number;
   /** 1 or more. */
   frames: number;
+  /** The file ends before the image does. ComfyUI shows what is there, and grey or black for the rest. */
+  truncated?: boolean;
 }

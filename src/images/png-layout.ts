@@ -9,7 +9,7 @@ const MAX_CHUNKS = 1_000_000;
 /**
  * Walks through the chunks of a PNG (W3C PNG, third edition, 5.3): decoders here forgive one that is cut off, and overlook its
  * other frames, which ComfyUI's do not.
- * @returns undefined where it is cut off
+ * @returns undefined where it has no header, or an animation is cut off, of which decoders make nothing
  */
 export async function readPngLayout(reader: ByteReader): Promise<Layout | undefined> {
   if (!reader.skip(SIGNATURE_LENGTH)) return undefined;
@@ -17,13 +17,13 @@ export async function readPngLayout(reader: ByteReader): Promise<Layout | undefi
   let controls = 0;
   for (let chunks = 0; chunks < MAX_CHUNKS; chunks += 1) {
     const head = await reader.read(8);
-    if (head === undefined) return undefined;
+    if (head === undefined) return cutOff(layout);
     const length = head.readUInt32BE(0);
     const type = head.toString('latin1', 4, 8);
     let left = length + 4;
     if ((type === 'IHDR' || type === 'acTL') && length >= 8) {
       const data = await reader.read(8);
-      if (data === undefined) return undefined;
+      if (data === undefined) return cutOff(layout);
       left -= 8;
       if (type === 'IHDR') {
         layout.width = data.readUInt32BE(0);
@@ -31,8 +31,12 @@ export async function readPngLayout(reader: ByteReader): Promise<Layout | undefi
       } else layout.frames = Math.max(layout.frames, data.readUInt32BE(0));
     }
     if (type === 'fcTL') layout.frames = Math.max(layout.frames, (controls += 1));
-    if (!reader.skip(left)) return undefined;
+    if (!reader.skip(left)) return cutOff(layout);
     if (type === 'IEND') return layout;
   }
   return undefined;
+}
+
+function cutOff(layout: Layout): Layout | undefined {
+  return layout.width > 0 && layout.frames === 1 ? { ...layout, truncated: true } : undefined;
 }

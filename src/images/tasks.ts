@@ -32,8 +32,8 @@ export type Task =
 export interface TaskResults {
   /** Undefined for what is not decoded here. */
   inspect: ImageInfo | undefined;
-  /** False where it is a HEIF that cannot be decoded here. */
-  decode: boolean;
+  /** `unknown`: a HEIF that cannot be decoded here. */
+  decode: 'whole' | 'truncated' | 'unknown';
   convert: WrittenImage;
 }
 

@@ -165,7 +165,7 @@ describe('a file in place of a name', () => {
     await start();
     const bytes = await png(color, 256);
     const text = Buffer.from('<html>not found</html>'.repeat(50));
-    const cut = bytes.subarray(0, bytes.length - 40);
+    const cut = bytes.subarray(0, 22);
     const base64 = bytes.toString('base64');
     const cases: [unknown, string, RegExp][] = [
       [files.serve('/page.png', text), 'invalid_input', /must be an image.*no type that is known/],
@@ -216,7 +216,9 @@ describe('a file in place of a name', () => {
         .toBuffer();
     const [bomb, whole] = [await paint(1_001), await paint(400)];
     const torn = whole.subarray(0, Math.floor(whole.length * 0.7));
-    for (const bytes of [bomb, torn]) {
+    // Of a PNG or a JPEG that is cut off ComfyUI shows what is there.
+    const tornIsTaken = format === 'png' || format === 'jpeg';
+    for (const bytes of tornIsTaken ? [bomb] : [bomb, torn]) {
       for (const given of [
         files.serve(`/a.${format}`, bytes, { 'cache-control': 'no-store' }),
         bytes.toString('base64'),
@@ -230,6 +232,35 @@ describe('a file in place of a name', () => {
     await fleet.generate(showing(lying));
     const [prompt] = fleet.at(0).requests.filter(({ route }) => route === 'POST /prompt');
     expect(prompt?.text).toContain(`.${format === 'jpeg' ? 'jpg' : format}"`);
+  });
+
+  it('that is cut off is run with what is there, and the reply warns of it', async () => {
+    await start();
+    const whole = await png(color, 128);
+    const torn = whole.subarray(0, whole.length - 20);
+    // The stand-in reads pictures with another library than ComfyUI does; here it matters that it gets this one.
+    const workflow = {
+      ...picture(),
+      '10': { class_type: 'LoadImage', inputs: { image: torn.toString('base64') } },
+    };
+    const reply = await fleet.generate(workflow);
+    expect(reply).toMatchObject({ warnings: [{ code: 'input_truncated', node_id: '10' }] });
+    expect(uploads()).toBe(1);
+    // A TGA, which is looked at by its header only.
+    const tga = Buffer.concat([
+      Buffer.from('00000200000000000000000006000400 1800'.replace(' ', ''), 'hex'),
+      Buffer.alloc(72),
+    ]);
+    const other = {
+      ...picture(),
+      '10': { class_type: 'LoadImage', inputs: { image: tga.toString('base64') } },
+    };
+    expect(await fleet.generate(other)).not.toHaveProperty('warnings');
+    const sent = fleet
+      .at(0)
+      .requests.filter(({ route }) => route === 'POST /prompt')
+      .at(-1);
+    expect(sent?.text).toContain('.tga"');
   });
 
   it('is told in the words of Comfy API v2 there', async () => {

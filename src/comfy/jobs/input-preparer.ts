@@ -11,6 +11,7 @@ import { asInputError, type FetchedFiles, invalidInput, typeMismatch } from '../
 import type { MediaInput, MediaKind } from '../workflow/index.js';
 import { toFailure } from './failure.js';
 import type { Job } from './job.js';
+import type { JobWarning } from './job-warning.js';
 import { isFinal } from './job.reducer.js';
 import type { JobQueue } from './job-queue.port.js';
 
@@ -34,8 +35,8 @@ const LOOK_MS = 120_000;
 
 /** Sees to it that the files which a job names are here, and are what they should be, before a backend is kept waiting by them. */
 export class InputPreparer {
-  /** By hash or key in storage, whether an image is whole; what is not stays so. */
-  private readonly looks = new Map<string, Promise<void>>();
+  /** By hash or key in storage, whether an image is cut off; what cannot be taken stays so. */
+  private readonly looks = new Map<string, Promise<boolean>>();
   private readonly limit = pLimit(LOOKS_AT_ONCE);
 
   constructor(
@@ -86,7 +87,7 @@ export class InputPreparer {
     if (isFinal(job.state) || job.letGo) release();
     else job.ended$.subscribe(release);
     job.signal.throwIfAborted();
-    await this.check(at, file.type.contentType, file.hash, file.path, job.signal);
+    await this.check(job, at, file.type.contentType, file.hash, file.path);
     return {
       reference: url,
       hash: () => Promise.resolve(file.hash),
@@ -100,7 +101,7 @@ export class InputPreparer {
     const asset = this.assets.find(id, { expired: true });
     if (asset === undefined) throw assetGone(at);
     const open = () => this.open(asset, at);
-    await this.check(at, asset.contentType, asset.file, async () => (await open()).stream, job.signal);
+    await this.check(job, at, asset.contentType, asset.file, async () => (await open()).stream);
     return {
       reference: id,
       hash: () => this.assets.hashOf(asset).catch((error: unknown) => asAssetError(error, at)),
@@ -115,18 +116,20 @@ export class InputPreparer {
 
   /** @throws ComfyError `invalid_input` · `input_unavailable` */
   private async check(
+    job: Job,
     at: NodeInput & { kind: MediaKind | undefined },
     contentType: string,
     content: string,
     source: ImageSource,
-    signal: AbortSignal,
   ): Promise<void> {
+    const { signal } = job;
     const mismatch = typeMismatch(at.kind, contentType);
     if (mismatch !== undefined) throw invalidInput(placeOf(at), mismatch);
     if (!contentType.startsWith('image/')) return;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.look(content, source);
+        if (await this.look(content, source)) job.apply({ type: 'warned', warning: cutOff(at) });
+        return;
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof ImageError && WRONG.has(error.code)) {
@@ -138,12 +141,13 @@ export class InputPreparer {
     }
   }
 
-  /** Once for each content, whoever asks and then loses interest. @throws ImageError */
-  private look(content: string, source: ImageSource): Promise<void> {
+  /** Once for each content, whoever asks and then loses interest. @returns whether it is cut off @throws ImageError */
+  private look(content: string, source: ImageSource): Promise<boolean> {
     const known = this.looks.get(content);
     if (known !== undefined) return known;
     const look = this.limit(async () => {
-      await this.images.check(source, AbortSignal.timeout(LOOK_MS));
+      const image = await this.images.check(source, AbortSignal.timeout(LOOK_MS));
+      return image?.truncated === true;
     }).catch((error: unknown) => {
       // What was wrong with us may pass.
       if (!(error instanceof ImageError && LASTING.has(error.code))) this.looks.delete(content);
@@ -157,6 +161,14 @@ export class InputPreparer {
 
 function placeOf({ node, input }: NodeInput): NodeInput {
   return { node, input };
+}
+
+function cutOff({ node, input }: NodeInput): JobWarning {
+  return {
+    code: 'input_truncated',
+    message: `The picture for ${input} of node ${node} is cut off. ComfyUI takes what is there and fills the rest.`,
+    node,
+  };
 }
 
 function notLookedAt(at: NodeInput, cause: unknown): ComfyError {

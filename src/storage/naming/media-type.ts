@@ -1,5 +1,6 @@
 import { fileTypeFromBuffer } from 'file-type';
 import type { FileKind } from '../storage.port.js';
+import { rareImageExtension } from './rare-images.js';
 
 export const UNKNOWN_TYPE = 'application/octet-stream';
 
@@ -17,6 +18,21 @@ const TYPE_BY_EXTENSION: ReadonlyMap<string, string> = new Map([
   ['jxl', 'image/jxl'],
   ['bmp', 'image/bmp'],
   ['tif', 'image/tiff'],
+  ['ico', 'image/x-icon'],
+  ['jp2', 'image/jp2'],
+  ['jpx', 'image/jpx'],
+  ['j2c', 'image/j2c'],
+  ['pbm', 'image/x-portable-bitmap'],
+  ['pgm', 'image/x-portable-graymap'],
+  ['ppm', 'image/x-portable-pixmap'],
+  ['pfm', 'image/x-portable-floatmap'],
+  ['tga', 'image/x-tga'],
+  ['psd', 'image/vnd.adobe.photoshop'],
+  ['icns', 'image/icns'],
+  ['pcx', 'image/x-pcx'],
+  ['qoi', 'image/qoi'],
+  ['sgi', 'image/x-sgi'],
+  ['dds', 'image/vnd-ms.dds'],
   ['mp4', 'video/mp4'],
   ['m4v', 'video/x-m4v'],
   ['mov', 'video/quicktime'],
@@ -40,6 +56,8 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ['apng', 'png'],
   ['jpeg', 'jpg'],
   ['tiff', 'tif'],
+  ['cur', 'ico'],
+  ['j2k', 'j2c'],
   ['oga', 'ogg'],
 ]);
 
@@ -68,7 +86,7 @@ export interface MediaType {
  * The producer's name counts only where they say nothing: its extension is kept if it is harmless.
  */
 export async function sniffMediaType(head: Uint8Array, filename?: string): Promise<MediaType> {
-  const extension = canonical(magicExtension(head) ?? (await fileTypeFromBuffer(head))?.ext ?? '');
+  const extension = canonical(magicExtension(head) ?? (await extensionOfBytes(head)) ?? '');
   const contentType = TYPE_BY_EXTENSION.get(extension);
   if (contentType !== undefined) return { contentType, extension, kind: kindOf(contentType) };
   if (extension === '' && extensionOf(filename ?? '')?.toLowerCase() === 'txt' && isText(head)) return TEXT;
@@ -89,6 +107,12 @@ function magicExtension(head: Uint8Array): string | undefined {
     Buffer.from(part).toString('latin1'),
   );
   return signature === '\x89PNG\r\n\x1a\n' && chunk === 'IHDR' ? 'png' : undefined;
+}
+
+/** What file-type says, but for a cursor: a plain TGA begins like one. */
+async function extensionOfBytes(head: Uint8Array): Promise<string | undefined> {
+  const named = (await fileTypeFromBuffer(head))?.ext;
+  return named === undefined || named === 'cur' ? (rareImageExtension(head) ?? named) : named;
 }
 
 /** Is it UTF-8 without control characters, but for a character that is cut off at the end? */
