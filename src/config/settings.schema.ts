@@ -88,6 +88,7 @@ export const SETTINGS_SCHEMA = z.object({
     'any text',
     { secret: true },
   ),
+  BASE64_MAX_MB: integer('Largest file that `response_type: "base64"` puts into JSON, in MiB', 1, 256, 32),
   GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
   WEBHOOK_SECRETS: parsed(
     'Keys that sign webhooks (Standard Webhooks); each signs, the newest first. No webhooks where not set',

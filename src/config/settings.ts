@@ -68,7 +68,7 @@ export interface Settings {
   };
   /** Token for what only operators may do; absent: everybody may. */
   adminToken: string | undefined;
-  generate: { waitLimitMs: number };
+  generate: { waitLimitMs: number; maxBase64Bytes: number };
   webhooks: {
     /** Each signs, the newest first; absent: there are no webhooks. */
     secrets: string[] | undefined;
@@ -154,7 +154,10 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       retentionMs: values.RETENTION_DAYS === 0 ? undefined : values.RETENTION_DAYS * DAY_MS,
     },
     adminToken: values.ADMIN_TOKEN,
-    generate: { waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000 },
+    generate: {
+      waitLimitMs: values.GENERATE_TIMEOUT_S * 1_000,
+      maxBase64Bytes: values.BASE64_MAX_MB * MIB,
+    },
     webhooks: { secrets: values.WEBHOOK_SECRETS },
     storage: {
       directory: values.OUTPUT_DIR,

@@ -24,6 +24,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import { buffer } from 'node:stream/consumers';
 import { Observable } from 'rxjs';
 import { isFinal, type JobState } from '../comfy/index.js';
 import { bundle, type BundleFormat } from '../delivery/index.js';
@@ -137,6 +138,7 @@ const JOB_PROBLEMS = [
   'invalid_input',
   'input_unavailable',
   'no_output',
+  'result_too_large',
   'conversion_failed',
   'internal_error',
   'node_execution_error',
@@ -323,6 +325,8 @@ export class GenerateController {
     switch (as) {
       case 'url':
         return toReply(success, index ?? 0, this.generateService.webhookOf(state.id));
+      case 'base64':
+        return this.sendBase64(success, index ?? 0);
       case 'file':
         return this.sendFile(success, index, response);
       case 'zip':
@@ -353,6 +357,15 @@ export class GenerateController {
       length: size,
       disposition: `attachment; filename="${key}"`,
     });
+  }
+
+  /** The JSON, and the bytes in it. @throws ProblemException `result_too_large`, with where the file is */
+  private async sendBase64(state: JobState, index: number): Promise<GenerateReplyDto> {
+    const reply = toReply(state, index, this.generateService.webhookOf(state.id));
+    const { key, size, contentType } = pickOutput(state, index);
+    this.generateService.expectFitsJson(size, reply.url, state.id);
+    const bytes = await buffer((await openFile(this.storage, key)).stream);
+    return Object.assign(reply, { content_type: contentType, base64: bytes.toString('base64') });
   }
 
   /** Streams all files in one, each from where `sendFile` has it. */

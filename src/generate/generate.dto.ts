@@ -10,7 +10,7 @@ import { ConvertDto } from './convert.dto.js';
 import { IsNodeId } from './is-node-id.decorator.js';
 import { RESPONSE_TYPES, type ResponseType } from './wants-file.js';
 
-const RESPONSE_TYPE_WORDS = 'must be "url", "file", "zip" or "multipart"';
+const RESPONSE_TYPE_WORDS = 'must be "url", "file", "zip", "multipart" or "base64"';
 
 /** Runs on every ComfyUI, also one without any model. */
 export const WORKFLOW_EXAMPLE = {
@@ -157,7 +157,7 @@ export class GenerateFileDto {
 export class GenerateDto extends GenerateFileDto {
   /**
    * `url`: answer with JSON. `file`: answer with the bytes, as `/api/generate_file` does. `zip`, `multipart`: all files of the node in
-   * one answer.
+   * one answer. `base64`: the JSON with the bytes in `base64`, of files up to BASE64_MAX_MB.
    */
   @ApiPropertyOptional({ type: 'string', enum: RESPONSE_TYPES, default: 'url', example: 'url' })
   @IsOptional()
@@ -175,7 +175,7 @@ export class ResultQueryDto {
   @Min(0, { message: 'must be 0 or more' })
   output_index?: number;
 
-  /** `url`: answer with JSON. `file`: answer with the bytes. `zip`, `multipart`: all files of the node in one answer. */
+  /** `url`: answer with JSON. `file`: answer with the bytes. `zip`, `multipart`: all files of the node in one answer. `base64`: JSON with the bytes. */
   @ApiPropertyOptional({ type: 'string', enum: RESPONSE_TYPES, default: 'url' })
   @IsOptional()
   @IsIn(RESPONSE_TYPES, { message: RESPONSE_TYPE_WORDS })
@@ -266,6 +266,12 @@ export class GenerateReplyDto {
   /** When `url` stops working; null: it does not. */
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true, example: null })
   expires_at!: string | null;
+  /** With `response_type: "base64"`: the bytes of the file that `output_index` picks (RFC 4648, 4). */
+  @ApiPropertyOptional({ type: 'string', format: 'byte' })
+  base64?: string;
+  /** With `base64`: its media type. */
+  @ApiPropertyOptional({ type: 'string', example: 'image/png' })
+  content_type?: string;
   /** The job that made it. */
   @ApiProperty({ format: 'uuid', example: JOB_ID })
   job_id!: string;

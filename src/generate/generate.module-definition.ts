@@ -5,6 +5,8 @@ export interface GenerateOptions {
   waitLimitMs: number;
   /** Largest workflow in a form, in bytes. @default 32 MiB */
   maxBodyBytes?: number | undefined;
+  /** Largest file that is answered within JSON, in bytes. @default 32 MiB */
+  maxBase64Bytes?: number | undefined;
   /** Where callers reach this server, without a trailing slash; absent: relative URLs. */
   baseUrl?: string | undefined;
 }

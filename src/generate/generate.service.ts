@@ -12,6 +12,8 @@ import type { GenerateFileDto } from './generate.dto.js';
 import { GENERATE_OPTIONS, type GenerateOptions } from './generate.module-definition.js';
 import { queryFor, type Wanted } from './wants-file.js';
 
+const MIB = 1024 * 1024;
+
 /** How a caller waits. */
 export interface Patience {
   preferences: Preferences;
@@ -91,6 +93,17 @@ export class GenerateService {
       default:
         return outcome;
     }
+  }
+
+  /** @throws ProblemException `result_too_large`, where a file of so many bytes does not go into an answer in JSON */
+  expectFitsJson(size: number, url: string, id: string): void {
+    const { maxBase64Bytes = 32 * MIB } = this.options;
+    if (size <= maxBase64Bytes) return;
+    throw new ProblemException(
+      'result_too_large',
+      `The file has ${size} bytes, and an answer in JSON takes ${maxBase64Bytes} (BASE64_MAX_MB). It is kept: fetch it from ${url}.`,
+      { job_id: id },
+    );
   }
 
   /** Which preferences the answer is in accord with. */

@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import type { BundleFormat } from '../delivery/index.js';
 
-/** How a result is answered: as JSON, as one file, or as all files in one. */
-export const RESPONSE_TYPES = ['url', 'file', 'zip', 'multipart'] as const;
+/** How a result is answered: as JSON, as one file, as all files in one, or as JSON that holds the bytes of one. */
+export const RESPONSE_TYPES = ['url', 'file', 'zip', 'multipart', 'base64'] as const;
 export type ResponseType = (typeof RESPONSE_TYPES)[number];
 
 /** What a caller wants to see of the result. */

@@ -58,6 +58,10 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
     detail: 'The node made one file; there is no output_index 1. The last is 0.',
     job_id: JOB_ID,
   },
+  result_too_large: {
+    detail:
+      'The file has 52428800 bytes, and an answer in JSON takes 33554432 (BASE64_MAX_MB). It is kept: fetch it from /output_images/video_1795460610911_0a1b2c3d4e5f.mp4.',
+  },
   conversion_failed: {
     detail:
       'The picture was made, but not converted to jpeg: The image has 16 frames, and only WebP keeps them: convert it to webp. What was made is kept: GET /api/v2/assets/0a1b2c3d-0000-4000-8000-000000000000/content.',

@@ -24,6 +24,7 @@ export const PROBLEMS = {
   },
   output_node_not_found: { status: 422, title: 'The output node is not in the workflow' },
   no_output: { status: 422, title: 'The output node produced nothing' },
+  result_too_large: { status: 422, title: 'The result is too large for an answer in JSON' },
   conversion_failed: { status: 422, title: 'The result could not be converted' },
   missing_asset: { status: 422, title: 'An asset that the workflow names is not there' },
   invalid_input: { status: 422, title: 'A file for the workflow cannot be used' },

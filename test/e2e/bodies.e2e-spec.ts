@@ -15,7 +15,7 @@ let state: string;
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), 'state-'));
   fleet = await Fleet.open([{}], {
-    env: { STATE_DIR: state },
+    env: { STATE_DIR: state, BASE64_MAX_MB: '1' },
     comfy: { deleteHistory: false, noBackendAfterMs: 10_000 },
   });
 });
@@ -210,6 +210,42 @@ describe('a workflow as tools send it', () => {
   ])('%# is refused', async (body, detail) => {
     const problem = await fleet.gateway.problem('/api/generate', body);
     expect([problem.status, problem.detail]).toEqual([400, expect.stringContaining(detail)]);
+  });
+});
+
+describe('bytes within JSON', () => {
+  it('come with the rest of the reply', async () => {
+    const response = await post(
+      '/api/generate',
+      JSON.stringify({ workflow_data: picture(), response_type: 'base64' }),
+    );
+    const reply = (await response.json()) as {
+      url: string;
+      base64: string;
+      content_type: string;
+      job_id: string;
+    };
+    const { bytes } = await fleet.gateway.fetch(reply.url);
+    expect(Buffer.from(reply.base64, 'base64').equals(bytes)).toBe(true);
+    expect(reply.content_type).toBe('image/png');
+    const later = await fleet.gateway.fetch(`/api/generate/${reply.job_id}?response_type=base64`);
+    expect(JSON.parse(later.bytes.toString())).toMatchObject({ base64: reply.base64 });
+  });
+
+  it('are bounded', async () => {
+    // A megabyte and more, which no PNG of one colour is.
+    const size = 1024 * 1024 + 1;
+    const workflow = {
+      '277': { class_type: 'ProbeBytes', inputs: { size, extension: 'png', filename_prefix: 'big' } },
+    };
+    const problem = await fleet.gateway.problem('/api/generate', {
+      workflow_data: workflow,
+      response_type: 'base64',
+    });
+    expect(problem).toMatchObject({ status: 422, code: 'result_too_large' });
+    expect((await fleet.gateway.fetch(/from (\S+)\.$/.exec(problem.detail)?.[1] ?? '')).bytes).toHaveLength(
+      size,
+    );
   });
 });
 

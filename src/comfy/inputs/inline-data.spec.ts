@@ -10,6 +10,8 @@ describe('bytes in a workflow', () => {
     ['aGVsbG8=', 'hello'],
     ['aGVsbG8', 'hello'],
     ['aGVs\r\n bG8=\n', 'hello'],
+    ['-_-_', '\xfb\xff\xbf'],
+    ['data:;base64,-_8', '\xfb\xff'],
     ['data:text/plain;base64,aGVsbG8=', 'hello'],
     ['DATA:;BASE64,aGVsbG8=', 'hello'],
     ['data:text/plain;charset=utf-8;base64,aGVs%62G8%3D', 'hello'],

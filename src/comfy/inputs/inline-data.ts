@@ -36,7 +36,7 @@ function fromBase64(text: string, start: number): Readable {
       const part = at + SLICE < text.length ? slice.slice(0, whole) : slice;
       rest = at + SLICE < text.length ? slice.slice(whole) : '';
       if (part === '') continue;
-      if (ended || !/^[A-Za-z0-9+/]*={0,2}$/.test(part)) throw new InlineDataError('is not base64');
+      if (ended || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(part)) throw new InlineDataError('is not base64');
       ended = part.endsWith('=');
       const digits = part.replace(/=+$/, '').length;
       if (digits % 4 === 1) throw new InlineDataError('is base64 that was cut off');

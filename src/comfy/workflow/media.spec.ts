@@ -16,6 +16,7 @@ describe('what stands in a media input', () => {
     [{ __type: 'core/ASSET' }, undefined],
     [BASE64, 'base64'],
     [BASE64.slice(0, 60), undefined],
+    [`_9j_${'A-'.repeat(130)}`, 'base64'],
     [`data:image/png;base64,${BASE64}`, 'data'],
     [' DATA:,x', 'data'],
     ['https://example.com/a.png', 'url'],

@@ -45,6 +45,11 @@ const MIN_BASE64 = 64;
 /** Characters that are looked at to tell base64 from a name, which has a dot in it as a rule. */
 const LOOKED_AT = 4_096;
 
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+/** RFC 4648, 5. Names have such characters as well, but no more than this. */
+const BASE64_URL = /^[A-Za-z0-9_-]+={0,2}$/;
+const MAX_NAME = 255;
+
 /** A file may be named by a digest of its bytes alone. */
 const DIGEST = /^[0-9a-f]{64,128}$/i;
 
@@ -61,7 +66,8 @@ export function embeddedForm(value: unknown): EmbeddedForm | undefined {
   if (/^data:/i.test(head)) return 'data';
   if (SCHEME.test(head)) return 'url';
   if (value.length < MIN_BASE64) return undefined;
-  const base64 = /^[A-Za-z0-9+/]+={0,2}$/.test(head.replace(/\s+/g, ''));
+  const digits = head.replace(/\s+/g, '');
+  const base64 = BASE64.test(digits) || (value.length > MAX_NAME && BASE64_URL.test(digits));
   return base64 && !DIGEST.test(value) ? 'base64' : undefined;
 }
 
