@@ -8,7 +8,11 @@ try {
   const settings = loadSettings();
   const { createApp } = await import('./app.setup.js');
   const app = await createApp(settings);
-  const listening = app.listen(settings.server.port, settings.server.host);
+  const { unusablePort } = await import('./config/index.js');
+  const { host, port } = settings.server;
+  const listening = app.listen(port, host).catch((error: unknown) => {
+    throw unusablePort(host, port, error);
+  });
   // Closing releases everything, and the process ends by itself with 0; a second signal ends it at once.
   // Nest's own shutdown hooks would end it by the signal, which orchestrators count as a failure.
   void stop

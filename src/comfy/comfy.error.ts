@@ -21,13 +21,22 @@ export type ComfyErrorCode =
 
 /**
  * Finer than the code, for whoever decides what happens next; not part of the API.
- * `output_gone`: the run succeeded, but a file it names is not there (23b). `sick`: the backend fails by itself, whatever
- * it is given. `not_begun`: it waited there for too long. `struck`: an order of ours to
+ * `output_gone`: the run succeeded, but a file it names is not there (23b). `device`, `disk`: the exception is of a kind that a broken
+ * device or disk raises; a health check tells whether it is one. `sick`: the health check of the backend failed. `not_begun`: it waited
+ * there for too long. `in_doubt`: the prompt was sent, and whether it was taken is not known. `struck`: an order of ours to
  * stop another job hit it. `not_found_again`: we restarted, and the prompt that we had given away is not there any more.
  * `deleted`: the prompt is gone although the server has not restarted, so somebody took it out of its queue (08).
  */
 export type ComfyErrorReason =
-  'output_gone' | 'sick' | 'not_begun' | 'struck' | 'not_found_again' | 'deleted';
+  | 'output_gone'
+  | 'device'
+  | 'disk'
+  | 'sick'
+  | 'not_begun'
+  | 'in_doubt'
+  | 'struck'
+  | 'not_found_again'
+  | 'deleted';
 
 /** What is wrong with one node, in the words of ComfyUI. */
 export interface NodeError {
@@ -54,7 +63,7 @@ export interface ComfyErrorContext {
   nodeErrors?: NodeErrors;
   /** The input it is about; the message is then the rest of a sentence, or one of its own. */
   at?: NodeInput;
-  reason?: ComfyErrorReason;
+  reason?: ComfyErrorReason | undefined;
   cause?: unknown;
 }
 

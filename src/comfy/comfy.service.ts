@@ -20,8 +20,10 @@ import {
   skip,
   startWith,
   Subject,
+  Subscription,
   take,
   takeUntil,
+  throttleTime,
   timer,
 } from 'rxjs';
 import { Assets } from '../assets/index.js';
@@ -116,13 +118,19 @@ export interface BackendStatus {
   succeeded: number;
   failed: number;
   lastFailure: BackendFailure | undefined;
+  /** Why it gets no jobs, in a few words that name no address; undefined where it gets some, or where that is not known yet. */
+  trouble: string | undefined;
 }
+
+/** Milliseconds between lines of the log that say why one ComfyUI cannot be reached. */
+const REASON_EVERY_MS = 60_000;
 
 /** The engine's front door: every face submits, watches and cancels here, and knows nothing of what lies behind. */
 @Injectable()
 export class ComfyService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(ComfyService.name);
   private readonly submissions = new Subject<JobState>();
+  private readonly reasons = new Subscription();
   private stopping = false;
 
   constructor(
@@ -250,6 +258,17 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
           filter(() => !this.stopping),
         )
         .subscribe((condition) => this.report(backend, condition));
+      this.reasons.add(
+        backend.changed$
+          .pipe(
+            map(() => backend.unreachable?.message),
+            distinctUntilChanged(),
+            filter((message) => message !== undefined && !this.stopping),
+            throttleTime(REASON_EVERY_MS, undefined, { leading: true, trailing: true }),
+            filter((message) => message === backend.unreachable?.message),
+          )
+          .subscribe((why) => this.logger.warn(`ComfyUI at ${backend.name} cannot be reached: ${why}`)),
+      );
     }
     this.logger.log(`Connecting to ComfyUI at ${this.pool.backends.map(({ name }) => name).join(', ')}`);
   }
@@ -274,6 +293,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
    */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
+    this.reasons.unsubscribe();
     const { durable } = this.store;
     const waiting = this.queue.unfinished().filter(({ state }) => state.status === 'queued');
     if (durable) {
@@ -347,7 +367,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   /** @throws ComfyError `shutting_down` · `no_backend` · `queue_full` */
   private expectRoom(): void {
     if (this.stopping) throw shuttingDown();
-    if (this.dispatcher.hopeless) throw noBackend();
+    if (this.dispatcher.hopeless) throw noBackend(this.pool.troubles);
     this.queue.expectRoom();
   }
 
@@ -431,6 +451,7 @@ function statusOf(backend: Backend): BackendStatus {
     models,
     ...backend.tally,
     lastFailure: backend.lastFailure,
+    trouble: backend.trouble,
   };
 }
 

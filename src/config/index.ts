@@ -7,4 +7,5 @@ export { type OssSettings, readSettings, type Settings, SettingsError } from './
 export { StartError } from './start.error.js';
 export { temporaryFolderWarning } from './temporary-folder.js';
 export { type NeededFolder, unusableFolder } from './unusable-folder.js';
+export { unusablePort } from './unusable-port.js';
 export { SETTINGS_SCHEMA } from './settings.schema.js';

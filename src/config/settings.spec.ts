@@ -75,6 +75,12 @@ describe('readSettings', () => {
     expect(warnings[0]).not.toContain('very-secret-value');
   });
 
+  it('says nothing where nobody asked for OSS, and something where it was asked for', () => {
+    expect(readSettings({}).warnings).toEqual([]);
+    expect(readSettings({ OSS_ENDPOINT: '', OSS_BUCKET_NAME: ' ' }).warnings).toEqual([]);
+    expect(readSettings({ ENABLE_OSS: 'true' }).warnings).toHaveLength(1);
+  });
+
   it('says nothing where OSS is off', () => {
     expect(readSettings({ ...OSS, ENABLE_OSS: 'false' })).toMatchObject({
       warnings: [],

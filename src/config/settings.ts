@@ -113,7 +113,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const values = result.data;
   const warnings: string[] = [];
   const backends = withHeaders(values, mistakes);
-  const oss = readOss(values, mistakes, warnings);
+  const oss = readOss(values, mistakes, warnings, isSet(env['ENABLE_OSS']));
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   if (values.WEBHOOK_SECRETS !== undefined && values.SERVER_BASE_URL === undefined) {
     warnings.push(
@@ -205,11 +205,22 @@ function withHeaders(values: Env, mistakes: string[]): BackendAddress[] {
   }));
 }
 
-function readOss(values: Env, mistakes: string[], warnings: string[]): OssSettings | undefined {
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value.trim() !== '';
+}
+
+/** @param asked was OSS asked for? By default it is on, so that its settings alone suffice: without any of them nobody wants it. */
+function readOss(
+  values: Env,
+  mistakes: string[],
+  warnings: string[],
+  asked: boolean,
+): OssSettings | undefined {
   if (!values.ENABLE_OSS) return undefined;
   const { OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_ENDPOINT, OSS_BUCKET_NAME } = values;
   const needed = { OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_ENDPOINT, OSS_BUCKET_NAME };
   if (!OSS_ACCESS_KEY_ID || !OSS_ACCESS_KEY_SECRET || !OSS_ENDPOINT || !OSS_BUCKET_NAME) {
+    if (!asked && Object.values(needed).every((value) => value === undefined)) return undefined;
     const missing = Object.entries(needed).flatMap(([name, value]) => (value === undefined ? [name] : []));
     warnings.push(
       `ENABLE_OSS is on, but ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: files are kept and served locally. Set ENABLE_OSS=false to say that this is meant.`,

@@ -14,7 +14,8 @@ import { HealthFilter } from './health.filter.js';
 const BACKENDS = { usable: 1, connected: 1, total: 1, waiting: 0 };
 const STORAGE = { storage: { status: 'up', kind: 'local' } };
 const READY = { backends: { status: 'up', ...BACKENDS }, ...STORAGE };
-const DOWN = { backends: { status: 'down', ...BACKENDS, usable: 0, connected: 0 } };
+const REASONS = [{ backend: 1, reason: 'connection refused' }];
+const DOWN = { backends: { status: 'down', ...BACKENDS, usable: 0, connected: 0, reasons: REASONS } };
 
 const answer = (example: object) => ({
   'application/json': { schema: { $ref: getSchemaPath(HealthDto) }, example },
@@ -77,7 +78,16 @@ export class HealthController {
     const { backends, accepting, waiting } = this.comfy;
     const connected = backends.filter((backend) => backend.connected).length;
     const usable = accepting ? backends.filter((backend) => backend.usable).length : 0;
-    const details = { usable, connected, total: backends.length, waiting };
+    const reasons = backends.flatMap(({ trouble }, index) =>
+      trouble === undefined ? [] : [{ backend: index + 1, reason: trouble }],
+    );
+    const details = {
+      usable,
+      connected,
+      total: backends.length,
+      waiting,
+      ...(reasons.length === 0 ? {} : { reasons }),
+    };
     const check = this.indicator.check('backends');
     return usable > 0 ? check.up(details) : check.down(details);
   }

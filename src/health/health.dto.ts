@@ -7,6 +7,17 @@ class PartDto {
   status!: 'up' | 'down';
 }
 
+/** Why a ComfyUI gets no jobs. */
+@ApiSchema({ name: 'BackendReason', description: 'Why a ComfyUI gets no jobs.' })
+export class BackendReasonDto {
+  /** Its place in COMFYUI_SERVER; the first is 1. */
+  @ApiProperty({ type: 'integer', minimum: 1, example: 1 })
+  backend!: number;
+  /** In a few words. */
+  @ApiProperty({ example: 'connection refused' })
+  reason!: string;
+}
+
 /** The ComfyUI servers. */
 @ApiSchema({ name: 'BackendsHealth', description: 'The ComfyUI servers.' })
 export class BackendsHealthDto extends PartDto {
@@ -22,6 +33,9 @@ export class BackendsHealthDto extends PartDto {
   /** Jobs that wait for one. */
   @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
   waiting!: number;
+  /** Why some get no jobs, as far as that is known; absent where there is none. */
+  @ApiPropertyOptional({ type: () => [BackendReasonDto] })
+  reasons?: BackendReasonDto[];
 }
 
 /** Where files are stored. */

@@ -41,6 +41,9 @@ export interface ViewFault {
   bytesPerSecond?: number;
 }
 
+/** How aiohttp words an exception of a handler (04). */
+const OWN_500 = '500 Internal Server Error\n\nServer got itself in trouble';
+
 /** What a fault needs of the server it belongs to. */
 export interface FaultTargets {
   readonly hub: SocketHub;
@@ -57,6 +60,8 @@ export class Faults {
   private readonly views: { fault: ViewFault; left: number }[] = [];
   private lateHistories: number[] = [];
   private swallowed = 0;
+  private device: Error | undefined;
+  private diskFull = false;
 
   constructor(private readonly targets: FaultTargets) {}
 
@@ -150,6 +155,16 @@ export class Faults {
     this.failures.push(new PythonError(type, message));
   }
 
+  /** Every node fails with `torch.AcceleratorError` until `clear()`, as after an error that needs a restart. Not in any recording. */
+  breakDevice(message = 'CUDA error: an illegal memory access was encountered'): void {
+    this.device = new PythonError('torch.AcceleratorError', message);
+  }
+
+  /** Nodes that write files fail with errno 28 and uploads with 500, until `clear()`. Not in any recording. */
+  fillDisk(): void {
+    this.diskFull = true;
+  }
+
   /** Deletes a file that an output names; `/view` then gives 404 (23b). */
   deleteOutputFile({ filename, subfolder, type }: FileRef): void {
     const path = this.targets.folders.inside(type, subfolder, filename);
@@ -162,6 +177,8 @@ export class Faults {
     this.delays.clear();
     this.views.length = 0;
     this.failures.length = 0;
+    this.device = undefined;
+    this.diskFull = false;
     this.lateHistories = [];
     this.swallowed = 0;
     this.targets.hub.lost.clear();
@@ -169,6 +186,7 @@ export class Faults {
 
   /** @internal */
   takeTrap(route: RouteName): Trap | undefined {
+    if (this.diskFull && route === 'POST /upload/image') return { kind: 'fail', status: 500, body: OWN_500 };
     return this.traps.get(route)?.shift();
   }
 
@@ -187,8 +205,10 @@ export class Faults {
   }
 
   /** @internal */
-  takeFailure(): Error | undefined {
-    return this.failures.shift();
+  takeFailure(classType: string): Error | undefined {
+    if (this.diskFull && /^(Save|Preview)/.test(classType))
+      return new PythonError('OSError', "[Errno 28] No space left on device: '/srv/ComfyUI/output/a.png'");
+    return this.failures.shift() ?? this.device;
   }
 
   /** @internal */

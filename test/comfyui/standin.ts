@@ -43,7 +43,7 @@ export class ComfyStandin {
       info,
       timers,
       models,
-      nextFailure: () => this.faults.takeFailure(),
+      nextFailure: (classType) => this.faults.takeFailure(classType),
     });
     const worker = (this.worker = new Worker(executor, hub, timers, options));
     const faults = (this.faults = new Faults({

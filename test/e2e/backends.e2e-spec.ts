@@ -115,10 +115,16 @@ describe('drain', () => {
 describe('the circuit', () => {
   it('opens for a backend that takes nothing, tries it with one job, and closes', async () => {
     // Both free, so that each call comes here first once the other is busy.
-    await start([{}], { comfy: { circuit: { faultsToOpen: 3, minRestMs: 400, maxRestMs: 800 } } });
-    fleet.at(0).faults.failNext('POST /prompt', 503, '', 3);
+    await start([{}], {
+      comfy: {
+        circuit: { faultsToCheck: 3, minRestMs: 400, maxRestMs: 800, checkPauseMs: 10, probeBytes: 65_536 },
+      },
+    });
+    // Three jobs, and then our own health check.
+    fleet.at(0).faults.failNext('POST /prompt', 503, '', 1_000);
     const calls = Array.from({ length: 3 }, () => fleet.generate(slow({ steps: 5 })));
     await expect.poll(async () => (await one()).circuit, SOON).toBe('open');
+    fleet.at(0).faults.clear();
     expect(await one()).toMatchObject({
       usable: false,
       rests_until: expect.stringMatching(/Z$/) as string,
@@ -134,8 +140,8 @@ describe('the circuit', () => {
 
   it('closes after a trial whose job failed by its own doing, too', async () => {
     await start([{}]);
-    fleet.at(0).faults.failNext('POST /prompt', 503, '', 3);
-    await fleet.problem(picture());
+    fleet.at(0).faults.failNext('GET /queue', 500, '', 3);
+    fleet.at(0).faults.dropSockets();
     await expect.poll(async () => (await one()).circuit, SOON).toBe('half_open');
     expect(await fleet.problem(failing('ValueError'))).toMatchObject({ code: 'node_execution_error' });
     expect((await one()).circuit).toBe('closed');

@@ -189,7 +189,9 @@ describe('errors of a gateway that tries only once', () => {
     gateway = await Gateway.start(comfy.url, {
       env: { MAX_ATTEMPTS: '1' },
       // Faults come thick and fast here.
-      comfy: { circuit: { faultsToOpen: 100, minRestMs: 100, maxRestMs: 100 } },
+      comfy: {
+        circuit: { faultsToCheck: 100, minRestMs: 100, maxRestMs: 100, checkPauseMs: 10, probeBytes: 65_536 },
+      },
     });
   });
   afterEach(() => comfy.faults.clear());

@@ -4,6 +4,7 @@ import type { NodeClass } from '../client/index.js';
 import { Backend, type BackendRules } from './backend.js';
 import { Durations } from './durations.js';
 import { Experience } from './experience.js';
+import { LostJobs } from './lost-jobs.js';
 
 /** All ComfyUIs we may use. */
 export class BackendPool {
@@ -15,9 +16,16 @@ export class BackendPool {
   private downSince: number | undefined = performance.now();
 
   constructor(addresses: readonly BackendAddress[], rules: BackendRules) {
+    const lostJobs = new LostJobs();
     this.backends = addresses.map((address) => {
-      const backend: Backend = new Backend(address, rules, this.experience, this.durations, () =>
-        this.backends.some((other) => other !== backend && other.usable),
+      const hasAlternative = () => this.backends.some((other) => other !== backend && other.usable);
+      const backend: Backend = new Backend(
+        address,
+        rules,
+        this.experience,
+        this.durations,
+        hasAlternative,
+        lostJobs,
       );
       return backend;
     });
@@ -36,6 +44,11 @@ export class BackendPool {
     }
     this.downSince ??= performance.now();
     return performance.now() - this.downSince;
+  }
+
+  /** Why none gets jobs, in a few words for callers, each once. */
+  get troubles(): string[] {
+    return [...new Set(this.backends.flatMap(({ trouble }) => trouble ?? []))];
   }
 
   find(name: string): Backend | undefined {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { finalize, lastValueFrom, Observable, Subject, type Subscription, takeUntil, tap } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
 import {
@@ -8,6 +9,7 @@ import {
   type FileRef,
   type NodeClass,
   type RunEvent,
+  type Unreachable,
   type ViewedFile,
 } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
@@ -17,7 +19,10 @@ import { type BackendFailure, type BackendPhase, Condition, messageOf } from './
 import { RUN_DEADLINES, type RunDeadlines, withDeadlines } from './deadlines.js';
 import type { Durations } from './durations.js';
 import type { Experience } from './experience.js';
-import { InputFolder } from './input-folder.js';
+import { classifyFault, type FaultKind } from './faults.js';
+import { type CheckKind, type CheckResult, HealthCheck } from './health-check.js';
+import { fileRefusedError, InputFolder } from './input-folder.js';
+import { LostJobs } from './lost-jobs.js';
 import { ModelMemory } from './model-memory.js';
 import { NodeClasses } from './node-classes.js';
 import { type BackendRun, startRun } from './start-run.js';
@@ -33,6 +38,12 @@ export interface BackendRules {
   /** See `ComfyClient`. */
   owner?: string | undefined;
 }
+
+/** Milliseconds between looks for a prompt of ours that does not stop. */
+const LOOK_FOR_STRAYS_MS = 1_000;
+
+/** Milliseconds from one `POST /free` to the next: it costs everybody's models or results, and any caller can bring it about. */
+const FREE_EVERY_MS = 60_000;
 
 /** A run on a backend, as operators see it. */
 export interface BackendRunInfo {
@@ -63,7 +74,18 @@ export class Backend {
   private readonly runs = new Map<string, OngoingRun>();
   private drained = false;
   private readonly closing = new Subject<void>();
-  private warmUpId: string | undefined;
+  /** Prompts of our own that no job follows: the warm-up and health checks. */
+  private readonly ownPrompts = new Set<string>();
+  private readonly check: HealthCheck;
+  /** What a health check found broken, until it works again. */
+  private readonly broken = new Set<CheckKind>();
+  /** Answers to what errors ask, so that whoever handles the same error asks once. */
+  private readonly answers = new WeakMap<Error, Promise<CheckResult>>();
+  /** Since when a prompt of ours does not stop, in ms of `performance.now()`; undefined: there is none. */
+  private straysSince: number | undefined;
+  private lookingForStrays = false;
+  private reason: Unreachable | undefined;
+  private readonly lastFree = { cache: -Infinity, models: -Infinity };
   private lastGiven = 0;
   private counts = { succeeded: 0, failed: 0 };
 
@@ -74,15 +96,33 @@ export class Backend {
     private readonly durations: Durations,
     /** Can another backend take jobs at the moment? */
     private readonly hasAlternative: () => boolean = () => false,
+    /** Shared by all backends: see `LostJobs`. */
+    private readonly lostJobs = new LostJobs(),
   ) {
     const { client = CLIENT_LIMITS, deadlines = RUN_DEADLINES } = rules;
     this.client = new ComfyClient(address, askingInTime(client, deadlines), rules.owner);
     this.inputFolder = new InputFolder(this.client);
     this.classes = new NodeClasses((name) => this.client.nodeClass(name));
+    this.check = new HealthCheck({
+      client: this.client,
+      knows: (className) => this.knows(className),
+      connected: () => this.phase !== 'unreachable',
+      busy: () => [...this.runs.values()].some(({ begunAt }) => begunAt !== undefined),
+      prompts: this.ownPrompts,
+      rules: rules.circuit ?? CIRCUIT_RULES,
+      beginMs: deadlines.stallMs,
+      closing: this.closing,
+    });
     this.condition = new Condition({
       rules: rules.circuit ?? CIRCUIT_RULES,
       examine: () => this.examine(),
       changed: () => this.changes.next(),
+    });
+    this.client.unreachable$.subscribe((reason) => {
+      this.reason = reason;
+      if (reason === undefined) return;
+      this.condition.note(reason.message);
+      this.changes.next();
     });
     this.subscription = this.client.connected$.subscribe((connected) => {
       if (connected) this.arrive();
@@ -101,6 +141,19 @@ export class Backend {
 
   get phase(): BackendPhase {
     return this.condition.phase;
+  }
+
+  /** Why it cannot be reached; undefined where it can, or where that is not known yet. */
+  get unreachable(): Unreachable | undefined {
+    return this.reason;
+  }
+
+  /** Why it gets no jobs, in a few words for callers; undefined where it gets some, or where that is not known yet. */
+  get trouble(): string | undefined {
+    if (this.usable) return undefined;
+    if (this.phase === 'unreachable') return this.reason?.short;
+    if (this.circuit.state === 'open') return 'it failed its health check';
+    return this.drained ? 'it is drained' : undefined;
   }
 
   /** When the phase began, in ms since the epoch. */
@@ -131,7 +184,8 @@ export class Backend {
   }
 
   get freeSlots(): number {
-    if (!this.usable) return 0;
+    // Whatever it got would wait behind a prompt that nobody wants any more.
+    if (!this.usable || this.straysSince !== undefined) return 0;
     const slots = this.circuit.state === 'half_open' ? 1 : this.rules.slots;
     return Math.max(0, slots - this.runs.size);
   }
@@ -161,7 +215,7 @@ export class Backend {
     return this.counts;
   }
 
-  /** The last thing it was blamed for. */
+  /** The last thing that was wrong with it. */
   get lastFailure(): BackendFailure | undefined {
     return this.condition.lastFailure;
   }
@@ -243,7 +297,7 @@ export class Backend {
             },
             error: (error) => {
               this.counts.failed += 1;
-              this.blame(error);
+              this.blame(error, job);
             },
             complete: () => this.credit(run),
           }),
@@ -255,7 +309,7 @@ export class Backend {
 
   /** A job was rendered here, and its files are safe. */
   praise(): void {
-    this.condition.praise();
+    this.condition.succeed();
   }
 
   /** The files of such a job are safe. @param ms since it was rendered */
@@ -263,14 +317,52 @@ export class Backend {
     this.durations.learnStoring(shape, this.name, ms);
   }
 
-  /** A job failed because of this error, which may say something of the backend. */
-  blame(error: unknown): void {
-    this.condition.blame(error);
+  /** A job failed because of this error; if that says something of the backend, or asks something, it is seen to. */
+  blame(error: unknown, job: string): void {
+    const kind = classifyFault(error);
+    if (kind === 'works') this.condition.succeed();
+    else if (kind === 'transport') {
+      if (this.lostJobs.add(job) && this.condition.countFault()) void this.answer(error, kind);
+    } else if (kind !== 'none') void this.answer(error, kind);
+  }
+
+  /**
+   * What a job's error amounts to, once the backend was asked where that is in question. Never rejects.
+   * @returns `backend_lost` (`sick`) where the backend is broken; where a file was not taken although the disk is in order, `invalid_workflow`
+   */
+  async confirm(error: unknown): Promise<unknown> {
+    const kind = classifyFault(error);
+    if (!(error instanceof ComfyError) || (kind !== 'device' && kind !== 'disk')) return error;
+    const result = await this.answer(error, kind);
+    if (result.is === 'broken') {
+      const context = error.nodeErrors === undefined ? {} : { nodeErrors: error.nodeErrors };
+      const message = 'The job failed, because the backend is out of order: its health check failed as well.';
+      return new ComfyError('backend_lost', message, { reason: 'sick', cause: error, ...context });
+    }
+    return result.is === 'works' && error.code === 'no_backend' ? fileRefusedError(error) : error;
   }
 
   /** Has it nodes of this class? Asked once a connection. @throws BackendError where it does not say */
   async knows(className: string): Promise<boolean> {
     return (await this.classes.find(className)) !== undefined;
+  }
+
+  /**
+   * Has the workflow nodes that call paid services of partners (`api_node`)? undefined: it is not known, because the backend does not answer.
+   * Never rejects.
+   */
+  async hasPartnerNodes(workflow: Workflow): Promise<boolean | undefined> {
+    const names = [...new Set(Object.values(workflow).map((node) => node.class_type))];
+    const found = await Promise.all(
+      names.map((name) =>
+        this.classes.find(name).then(
+          (nodeClass) => nodeClass?.apiNode === true,
+          () => undefined,
+        ),
+      ),
+    );
+    if (found.includes(true)) return true;
+    return found.includes(undefined) ? undefined : false;
   }
 
   /** The bytes of an output. @throws BackendError */
@@ -283,8 +375,15 @@ export class Backend {
     this.client.forget(promptId);
   }
 
-  /** Lets the server forget what it has cached and, if so said, its models. Never rejects: at worst nothing changes. */
+  /**
+   * Lets the server forget what it has cached and, if so said, its models; each once a minute at most, and no models while another job
+   * runs there. Never rejects: at worst nothing changes.
+   */
   async free(what: { models: boolean }): Promise<void> {
+    const now = performance.now();
+    const key = what.models ? 'models' : 'cache';
+    if (now - this.lastFree[key] < FREE_EVERY_MS || (what.models && this.runs.size > 0)) return;
+    this.lastFree[key] = now;
     if (what.models) this.memory.clear();
     await this.client.free(what).catch(() => undefined);
   }
@@ -317,18 +416,75 @@ export class Backend {
 
   /** @throws ComfyError; BackendError */
   private async examine(): Promise<void> {
-    const strays = await this.client.examine(
-      (promptId) => this.runs.has(promptId) || promptId === this.warmUpId,
-    );
-    if (strays > 0) throw new ComfyError('backend_lost', 'A job that was given up does not stop there.');
+    if (await this.hasStrays()) void this.waitForStrays();
+    for (const kind of this.broken) {
+      const result = await this.check.ask(kind);
+      if (result.is === 'broken') throw new ComfyError('backend_lost', result.message);
+      if (result.is === 'works') this.broken.delete(kind);
+    }
     await this.passWarmUp();
+  }
+
+  /** Are there prompts of ours that were given up, and do not stop? @throws ComfyError where that has been so for too long; BackendError */
+  private async hasStrays(): Promise<boolean> {
+    const { stallMs } = this.rules.deadlines ?? RUN_DEADLINES;
+    const strays = await this.client.examine(
+      (promptId) => this.runs.has(promptId) || this.ownPrompts.has(promptId),
+    );
+    const since = strays === 0 ? undefined : (this.straysSince ?? performance.now());
+    this.straysSince = since;
+    if (since !== undefined && performance.now() - since > stallMs)
+      throw new ComfyError('backend_lost', 'A job that was given up does not stop there.');
+    return since !== undefined;
+  }
+
+  /**
+   * A node that cannot be interrupted ends in its own time, and any caller can hang up on one: that is no fault of the backend, which
+   * gets no jobs until then. Never rejects.
+   */
+  private async waitForStrays(): Promise<void> {
+    if (this.lookingForStrays) return;
+    this.lookingForStrays = true;
+    this.straysSince ??= performance.now();
+    try {
+      while (this.phase !== 'unreachable' && (await this.hasStrays())) {
+        this.changes.next();
+        await delay(LOOK_FOR_STRAYS_MS, undefined, { ref: false });
+      }
+    } catch (error) {
+      if (error instanceof ComfyError) this.condition.fail(error.message);
+      else this.condition.doubt();
+    } finally {
+      this.lookingForStrays = false;
+      this.changes.next();
+    }
+  }
+
+  /** The answer to what an error asks. Never rejects. */
+  private answer(failure: unknown, kind: Exclude<FaultKind, 'none' | 'works'>): Promise<CheckResult> {
+    if (!(failure instanceof Error)) return Promise.resolve({ is: 'unknown' });
+    const known = this.answers.get(failure);
+    if (known !== undefined) return known;
+    const check = kind === 'disk' ? 'disk' : 'prompt';
+    const answer = this.check.ask(check).then((result) => {
+      if (result.is === 'works') {
+        this.broken.delete(check);
+        this.condition.succeed();
+      } else if (result.is === 'broken') {
+        this.broken.add(check);
+        this.condition.fail(result.message);
+      }
+      return result;
+    });
+    this.answers.set(failure, answer);
+    return answer;
   }
 
   private async passWarmUp(): Promise<void> {
     const { warmUp, deadlines = RUN_DEADLINES } = this.rules;
     if (warmUp === undefined) return;
     const promptId = randomUUID();
-    this.warmUpId = promptId;
+    this.ownPrompts.add(promptId);
     try {
       await lastValueFrom(
         this.client
@@ -339,6 +495,7 @@ export class Backend {
     } catch (error) {
       throw new ComfyError('backend_lost', `The warm-up failed: ${messageOf(error)}`, { cause: error });
     } finally {
+      this.ownPrompts.delete(promptId);
       this.client.forget(promptId);
     }
   }
@@ -355,8 +512,8 @@ export class Backend {
     const gone = await this.client.settled(promptId);
     this.runs.delete(promptId);
     // Nobody should wait behind it.
-    if (!gone && this.phase === 'ready') this.condition.doubt();
-    else this.changes.next();
+    if (!gone) void this.waitForStrays();
+    this.changes.next();
   }
 }
 

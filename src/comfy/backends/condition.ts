@@ -1,6 +1,5 @@
-import { blameOf } from './blame.js';
 import {
-  afterFault,
+  afterFailedCheck,
   afterRest,
   afterSuccess,
   type Circuit,
@@ -36,6 +35,8 @@ export class Condition {
   /** Counts examinations: one that a lost connection overtook has nothing to say any more. */
   private examination = 0;
   private failure: BackendFailure | undefined;
+  /** Jobs in a row that were lost on the way. */
+  private faults = 0;
   private since = Date.now();
 
   constructor(private readonly context: ConditionContext) {}
@@ -53,7 +54,7 @@ export class Condition {
     return this.currentCircuit;
   }
 
-  /** The last thing it was blamed for. */
+  /** The last thing that was wrong with it. */
   get lastFailure(): BackendFailure | undefined {
     return this.failure;
   }
@@ -81,18 +82,28 @@ export class Condition {
     if (this.currentPhase === 'ready') void this.examine();
   }
 
-  /** A job went well. */
-  praise(): void {
+  /** A job went well, or the health check did. */
+  succeed(): void {
+    this.faults = 0;
     this.setCircuit(afterSuccess(this.currentCircuit));
   }
 
-  /** A job failed because of this error; if that says something of the backend, its circuit hears of it. */
-  blame(error: unknown): void {
-    const blame = blameOf(error);
-    if (blame === 'works') this.praise();
-    if (blame === 'none' || blame === 'works') return;
-    this.failure = { message: messageOf(error), at: Date.now() };
-    this.setCircuit(afterFault(this.currentCircuit, blame === 'severe', Date.now(), this.context.rules));
+  /** A job was lost on the way. @returns whether it is time for the health check */
+  countFault(): boolean {
+    this.faults += 1;
+    return this.faults >= this.context.rules.faultsToCheck;
+  }
+
+  /** The health check failed. */
+  fail(message: string): void {
+    this.faults = 0;
+    this.note(message);
+    this.setCircuit(afterFailedCheck(this.currentCircuit, Date.now(), this.context.rules));
+  }
+
+  /** Something was wrong that by itself changes nothing. */
+  note(message: string): void {
+    this.failure = { message, at: Date.now() };
   }
 
   close(): void {
@@ -113,7 +124,7 @@ export class Condition {
       this.setPhase('ready');
     } catch (error) {
       if (examination !== this.examination) return;
-      this.failure = { message: messageOf(error), at: Date.now() };
+      this.note(messageOf(error));
       this.setCircuit(restOn(this.currentCircuit, Date.now(), this.context.rules));
     }
   }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { asBackendError, BackendError, type ComfyClient, keepNewest } from '../client/index.js';
+import { asBackendError, type ComfyClient, keepNewest } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
 
 /** A file that a workflow names. */
@@ -90,15 +90,21 @@ async function nameOf({ hash, extension }: InputFile): Promise<string> {
   return `${(await hash()).slice('blake3:'.length).slice(0, NAME_DIGITS)}${extension}`;
 }
 
+/** A 500 is how ComfyUI says that it could not write the file: because of its disk, or of the file (`disk`). */
 function uploadError(error: unknown): ComfyError {
   const cause = asBackendError(error);
-  return cause instanceof BackendError && (cause.status === 400 || cause.status === 413)
-    ? new ComfyError(
-        'invalid_workflow',
-        'ComfyUI does not take a file that the workflow names: it may be too large.',
-        {
-          cause,
-        },
-      )
-    : new ComfyError('no_backend', 'The backend did not take a file that the workflow names.', { cause });
+  if (cause.status === 400 || cause.status === 413) return fileRefusedError(cause);
+  return new ComfyError('no_backend', 'The backend did not take a file that the workflow names.', {
+    cause,
+    ...(cause.status === 500 ? { reason: 'disk' } : {}),
+  });
+}
+
+/** ComfyUI is in order, and does not take this file. */
+export function fileRefusedError(cause: Error): ComfyError {
+  return new ComfyError(
+    'invalid_workflow',
+    'ComfyUI does not take a file that the workflow names: it may be too large.',
+    { cause },
+  );
 }

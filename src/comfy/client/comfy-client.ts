@@ -1,6 +1,6 @@
-import { distinctUntilChanged, map, type Observable } from 'rxjs';
+import { BehaviorSubject, distinctUntilChanged, map, type Observable } from 'rxjs';
 import type { BackendAddress } from '../../config/index.js';
-import { ComfyHttp, HTTP_LIMITS, type HttpLimits, type ViewedFile } from './comfy-http.js';
+import { asBackendError, ComfyHttp, HTTP_LIMITS, type HttpLimits, type ViewedFile } from './comfy-http.js';
 import { ComfySocket, SOCKET_LIMITS, type SocketLimits } from './comfy-socket.js';
 import { HistoryJanitor } from './history-janitor.js';
 import type { FileRef } from './messages.js';
@@ -10,6 +10,7 @@ import { PromptCanceller } from './prompt-canceller.js';
 import { PromptRouter } from './prompt-router.js';
 import { QueueWatch } from './queue-watch.js';
 import { runPrompt } from './run.js';
+import { explainUnreachable, type Unreachable } from './reachability.js';
 import { RUN_LIMITS, type RunEvent, type RunLimits, type RunRequest } from './run.types.js';
 
 export interface ClientLimits {
@@ -27,6 +28,9 @@ export class ComfyClient {
   private readonly router: PromptRouter;
   private readonly canceller: PromptCanceller;
   private readonly janitor: HistoryJanitor;
+  private readonly unreachableSubject = new BehaviorSubject<Unreachable | undefined>(undefined);
+  private probing = false;
+  private closed = false;
   private readonly queueWatch: QueueWatch;
 
   constructor(
@@ -40,6 +44,10 @@ export class ComfyClient {
     this.router = new PromptRouter(this.socket.messages$);
     this.canceller = new PromptCanceller(this.http);
     this.janitor = new HistoryJanitor(this.http);
+    this.connected$.subscribe((connected) => {
+      if (connected) this.unreachableSubject.next(undefined);
+    });
+    this.socket.failures$.subscribe((status) => void this.explain(status));
     this.queueWatch = new QueueWatch(this.http, this.socket.messages$, this.socket.state$);
     this.socket.state$.subscribe(() => this.canceller.reconnected());
   }
@@ -50,6 +58,11 @@ export class ComfyClient {
       map(({ clientId }) => clientId !== undefined),
       distinctUntilChanged(),
     );
+  }
+
+  /** Why there is no connection, as far as that is known; undefined while there is one. */
+  get unreachable$(): Observable<Unreachable | undefined> {
+    return this.unreachableSubject;
   }
 
   /** Frames of unknown kinds since the start. */
@@ -100,7 +113,7 @@ export class ComfyClient {
     return this.http.view(file, signal);
   }
 
-  /** Puts a file into the server's input folder. @returns what a node has to say to mean it @throws BackendError */
+  /** Puts a file into a folder of the server. @returns what a node has to say to mean it @throws BackendError */
   upload(file: FileToUpload, signal: AbortSignal): Promise<string> {
     return this.http.upload(file, signal);
   }
@@ -123,6 +136,7 @@ export class ComfyClient {
 
   /** Finishes cancels and clean-up within `graceMs`, then ends every connection. */
   async close(graceMs = 2_000): Promise<void> {
+    this.closed = true;
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)));
     await Promise.race([Promise.all([this.canceller.idle(), this.janitor.flush()]), grace]);
@@ -130,7 +144,22 @@ export class ComfyClient {
     this.router.close();
     this.queueWatch.close();
     this.socket.close();
+    this.unreachableSubject.complete();
     await this.http.close();
+  }
+
+  /** Never rejects. @param socketStatus see `ComfySocket.failures$` */
+  private async explain(socketStatus: number | undefined): Promise<void> {
+    if (this.probing) return;
+    this.probing = true;
+    // A kept connection of before breaks without saying why; a new one says it.
+    const found = await this.http
+      .probe()
+      .catch(() => this.http.probe())
+      .catch((error: unknown) => asBackendError(error));
+    this.probing = false;
+    if (this.socket.clientId !== undefined || this.closed) return;
+    this.unreachableSubject.next(explainUnreachable(found, socketStatus));
   }
 
   private async strays(follows: (promptId: string) => boolean) {

@@ -7,6 +7,7 @@ import type { Workflow } from '../workflow/index.js';
 import { BackendError, PromptRejected } from './backend.error.js';
 import { asRecord, asString, type FileRef } from './messages.js';
 import { type FileToUpload, toMultipart } from './multipart.js';
+import type { Probe } from './reachability.js';
 import { parsePythonJson, type PythonJsonOptions } from './python-json.js';
 
 export interface HttpLimits {
@@ -44,6 +45,8 @@ export interface PromptToSubmit {
   extraData?: Record<string, unknown>;
   /** Output nodes to which the server limits the run (34a); servers that do not know the field ignore it. */
   targets?: readonly string[];
+  /** It goes before everything that waits; what runs is not touched. */
+  front?: boolean;
 }
 
 export interface PromptAccepted {
@@ -82,6 +85,9 @@ export interface ViewedFile {
 
 /** JSON answers larger than this are refused: `/queue` and `/history/{id}` repeat whole workflows. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
+
+/** Milliseconds for the question what answers there. */
+const PROBE_MS = 5_000;
 
 /** How ComfyUI itself words a 500 (04); that of a proxy says something else, and nothing about the graph. */
 const OWN_500 = 'Server got itself in trouble';
@@ -127,6 +133,7 @@ export class ComfyHttp {
       client_id: prompt.clientId,
       prompt_id: prompt.promptId,
       extra_data: { ...prompt.extraData, [JOB_MARK]: prompt.promptId, [OWNER_MARK]: this.owner },
+      ...(prompt.front === true ? { front: true } : {}),
       ...(prompt.targets === undefined ? {} : { partial_execution_targets: prompt.targets }),
     });
     const answer = await this.request('POST', '/prompt', { body, timeoutMs: this.limits.answerTimeoutMs });
@@ -271,6 +278,17 @@ export class ComfyHttp {
   async objectInfo(className: string): Promise<unknown> {
     const classes = await this.getObject(`/object_info/${encodeURIComponent(className)}`);
     return Object.hasOwn(classes, className) ? classes[className] : undefined;
+  }
+
+  /** `GET /system_stats`: what answers there. @throws BackendError where nothing does */
+  async probe(): Promise<Probe> {
+    const answer = await this.request('GET', '/system_stats', { timeoutMs: PROBE_MS });
+    const text = (await this.text(answer)).trimStart();
+    return {
+      status: answer.statusCode,
+      html: /^<(?:!doctype|html|head|body)/i.test(text),
+      comfyui: text.startsWith('{') && text.includes('"system"'),
+    };
   }
 
   /** Ends every connection; what is under way fails. */

@@ -47,6 +47,8 @@ export class ComfySocket {
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
   private closed = false;
+  private lastStatus: number | undefined;
+  private readonly failureSubject = new Subject<number | undefined>();
   private ignored = 0;
 
   constructor(
@@ -57,6 +59,11 @@ export class ComfySocket {
   /** Emits on every connect and drop; the current state first. */
   get state$(): Observable<SocketState> {
     return this.stateSubject;
+  }
+
+  /** Emits whenever there is no connection, or none any more: the HTTP status that the handshake got, where it got one. */
+  get failures$(): Observable<number | undefined> {
+    return this.failureSubject;
   }
 
   get clientId(): string | undefined {
@@ -89,7 +96,10 @@ export class ComfySocket {
     this.hear(socket, clientId);
     socket.on('close', () => this.lose(socket));
     // Always followed by 'close'; without a listener it would end the process.
-    socket.on('error', () => undefined);
+    socket.on('error', ({ message }) => {
+      const status = /^Unexpected server response: (\d{3})/.exec(message)?.[1];
+      this.lastStatus = status === undefined ? undefined : Number(status);
+    });
   }
 
   /** Closes for good and completes both streams. */
@@ -101,6 +111,7 @@ export class ComfySocket {
     this.stateSubject.next({ clientId: undefined });
     this.stateSubject.complete();
     this.messageSubject.complete();
+    this.failureSubject.complete();
   }
 
   private hear(socket: WebSocket, clientId: string): void {
@@ -150,6 +161,8 @@ export class ComfySocket {
     if (this.closed || socket !== this.socket) return;
     this.socket = undefined;
     if (this.clientId !== undefined) this.stateSubject.next({ clientId: undefined });
+    this.failureSubject.next(this.lastStatus);
+    this.lastStatus = undefined;
     const { minBackoffMs, maxBackoffMs } = this.limits;
     const pause = Math.min(maxBackoffMs, minBackoffMs * 2 ** this.failures) * (0.5 + Math.random() / 2);
     this.failures += 1;

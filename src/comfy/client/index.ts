@@ -7,6 +7,7 @@ export type { FileRef } from './messages.js';
 export type { FileToUpload } from './multipart.js';
 export type { NodeClass, SeedRange } from './node-class.js';
 export { notFoundAgainError } from './run.error.js';
+export type { Unreachable } from './reachability.js';
 export type { RunOutput } from './outputs.js';
 export type { RunProgress } from './progress-meter.js';
 export type { OutputsVia, RunEvent, RunRequest } from './run.types.js';

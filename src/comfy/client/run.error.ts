@@ -1,5 +1,6 @@
 import { ComfyError } from '../comfy.error.js';
 import { BackendError, PromptRejected } from './backend.error.js';
+import { exceptionKind } from './exceptions.js';
 import type { ExecutionFailure } from './messages.js';
 import { readNodeErrors } from './node-errors.js';
 import { redact } from './redact.js';
@@ -29,15 +30,13 @@ export function rejectedError(error: unknown): ComfyError {
   return new ComfyError('no_backend', 'The backend did not take the prompt. Try again.', { cause: error });
 }
 
-/** What a GPU says that needs a restart: every job after this one fails as well, and none of them is to blame. */
-const SICK_GPU =
-  /\b(CUDA|HIP) error\b|device-side assert|illegal memory access|unspecified launch failure|CUBLAS_STATUS_NOT_INITIALIZED/i;
-
-/** A node failed (05a), the memory did not suffice (05b), or the GPU is broken. */
+/**
+ * A node failed (05a), or the memory did not suffice (05b). The reasons `device` and `disk` ask for a health check of the backend; see
+ * `exceptionKind`.
+ */
 export function executionError(failure: ExecutionFailure): ComfyError {
   const { node, nodeType, exceptionType, exceptionMessage } = failure;
-  const outOfMemory = /OutOfMemory/i.test(exceptionType) || /\bout of memory\b/i.test(exceptionMessage);
-  const sick = !outOfMemory && SICK_GPU.test(exceptionMessage);
+  const kind = exceptionKind(failure);
   const where = node === '' ? 'A node' : `Node ${node} (${nodeType})`;
   const message = redact(exceptionMessage).trim();
   const details = redact(exceptionType);
@@ -49,23 +48,17 @@ export function executionError(failure: ExecutionFailure): ComfyError {
             [node]: { class_type: nodeType, errors: [{ type: 'execution_error', message, details }] },
           },
         };
-  if (outOfMemory) {
+  if (kind === 'out_of_memory') {
     return new ComfyError(
       'out_of_memory',
       `${where} ran out of memory on the backend. Ask for smaller or fewer pictures.`,
       nodeErrors,
     );
   }
-  if (sick) {
-    return new ComfyError('backend_lost', `${where} failed, because the GPU of the backend does.`, {
-      reason: 'sick',
-      ...nodeErrors,
-    });
-  }
   return new ComfyError(
     'node_execution_error',
     `${where} failed: ${details}${message === '' ? '' : `: ${message}`}`,
-    nodeErrors,
+    kind === 'node' ? nodeErrors : { reason: kind, ...nodeErrors },
   );
 }
 
@@ -86,6 +79,8 @@ export function lostError(accepted: boolean, cause?: unknown): ComfyError {
   return accepted
     ? new ComfyError('backend_lost', 'The backend was lost while the job ran.', { cause })
     : new ComfyError('no_backend', 'The backend was lost before it took the job. Try again.', {
+        // Without a cause it did answer, and knew nothing of the prompt.
+        reason: cause === undefined ? undefined : 'in_doubt',
         cause,
       });
 }

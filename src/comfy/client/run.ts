@@ -123,12 +123,13 @@ class PromptRun {
   }
 
   private async submit(clientId: string): Promise<void> {
-    const { workflow, promptId, extraData, targets } = this.request;
+    const { workflow, promptId, extraData, targets, front = false } = this.request;
     try {
       const reply = await this.context.http.submit({
         workflow,
         clientId,
         promptId,
+        front,
         ...(extraData === undefined ? {} : { extraData }),
         ...(targets === undefined ? {} : { targets }),
       });

@@ -30,6 +30,8 @@ export interface RunRequest {
   watched$?: Observable<boolean> | undefined;
   /** Could another backend take the job at the moment? Then a dead one is given up sooner. @default false */
   hasAlternative?: (() => boolean) | undefined;
+  /** It goes before everything that waits there. @default false */
+  front?: boolean;
   /** Passed on in the prompt's `extra_data`. */
   extraData?: Record<string, unknown> | undefined;
 }

@@ -84,6 +84,8 @@ const backend = {
   learnStoring: () => undefined,
   forget: () => undefined,
   blame: (error: unknown) => blamed.push(error),
+  confirm: (failure: unknown) => Promise.resolve(failure),
+  hasPartnerNodes: () => Promise.resolve(false),
 } as unknown as Backend;
 
 function keep(memory = new PictureMemory()): OutputKeeper {

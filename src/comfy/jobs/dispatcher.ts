@@ -127,7 +127,7 @@ export class Dispatcher {
     // Ending takes them out of the line, which is a copy here.
     for (const job of this.queue.first(Infinity)) {
       if (job.restored && downMs < RESTORED_PATIENCE_MS) continue;
-      job.apply({ type: 'failed', at: Date.now(), failure: toFailure(noBackend()) });
+      job.apply({ type: 'failed', at: Date.now(), failure: toFailure(noBackend(this.pool.troubles)) });
     }
   }
 
@@ -151,6 +151,8 @@ export class Dispatcher {
   }
 }
 
-export function noBackend(): ComfyError {
-  return new ComfyError('no_backend', 'No ComfyUI can be reached at the moment. Try again later.');
+/** @param why in a few words each, for callers */
+export function noBackend(why: readonly string[]): ComfyError {
+  const because = why.length === 0 ? '' : ` (${why.slice(0, 3).join('; ')})`;
+  return new ComfyError('no_backend', `No ComfyUI can be reached at the moment${because}. Try again later.`);
 }

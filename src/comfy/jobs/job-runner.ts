@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { lastValueFrom, takeUntil, tap } from 'rxjs';
+import { from, lastValueFrom, takeUntil, tap } from 'rxjs';
 import type { Storage } from '../../storage/index.js';
 import type { Assets } from '../../assets/index.js';
 import type { Images } from '../../images/index.js';
@@ -34,6 +34,17 @@ export interface RunnerOptions {
   keep: KeepLimits;
   /** See `KeeperContext`. */
   stripMetadata: boolean;
+}
+
+/** One try at a job. */
+interface Trial {
+  promptId: string;
+  /** An earlier process of ours submitted it. */
+  adopted: boolean;
+  /** The backend has taken the prompt. */
+  accepted: boolean;
+  /** See `Backend.hasPartnerNodes`; asked once the prompt was taken. */
+  partners?: Promise<boolean | undefined>;
 }
 
 /** Makes one try at a job on one backend. */
@@ -99,12 +110,18 @@ export class JobRunner {
       memory: this.memory,
       kept: (output) => job.apply({ type: 'output', output }),
     });
+    const trial: Trial = { promptId, adopted, accepted: adopted };
     try {
-      await this.render(job, request, backend, keeper, attempt, { promptId, adopted });
+      await this.render(job, request, backend, keeper, attempt, trial);
       this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
       return undefined;
-    } catch (error) {
-      const verdict = isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, error);
+    } catch (caught) {
+      const error = isFinal(job.state) || job.letGo ? caught : await confirmed(job, backend, caught);
+      const mayBePaid = trial.accepted || (error instanceof ComfyError && error.reason === 'in_doubt');
+      const partners = () => trial.partners ?? backend.hasPartnerNodes(request.workflow);
+      const paid = mayBePaid && ((await partners()) ?? request.extraData !== undefined);
+      const verdict =
+        isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, error, paid);
       if (verdict !== undefined || job.signal.aborted) {
         attempt.abort(error);
         // No reply will ever name what this try has stored, unless it says where the unconverted is.
@@ -129,8 +146,9 @@ export class JobRunner {
     backend: Backend,
     keeper: OutputKeeper,
     aborting: AbortController,
-    { promptId, adopted }: { promptId: string; adopted: boolean },
+    trial: Trial,
   ): Promise<void> {
+    const { promptId, adopted } = trial;
     const attempt = job.state.attempts.length + 1;
     let serverId = promptId;
     const workflow = this.options.jobFolders
@@ -159,7 +177,12 @@ export class JobRunner {
           })
           .pipe(
             tap((event) => {
-              if (event.type === 'accepted') serverId = event.promptId;
+              if (event.type === 'accepted') {
+                serverId = event.promptId;
+                trial.accepted = true;
+                // Now, and beside the run: a backend that dies with the job will not answer any more.
+                trial.partners = backend.hasPartnerNodes(workflow);
+              }
               if (event.type === 'output') keeper.take(event.output);
               if (event.type === 'blocked') keeper.noteBlocked(event.message);
               const jobEvent = toJobEvent(event);
@@ -187,7 +210,7 @@ export class JobRunner {
       job.apply({ type: 'succeeded', at: Date.now(), outputs });
     } catch (error) {
       // What fails while it runs, the backend has seen itself; what fails afterwards is none of its business.
-      if (rendered && !safe) backend.blame(error);
+      if (rendered && !safe) backend.blame(error, job.id);
       throw error;
     } finally {
       clearTimeout(overdue);
@@ -213,16 +236,21 @@ export class JobRunner {
   }
 
   /** Ends the job, or says that it is tried again. */
-  private async settle(job: Job, backend: Backend, error: unknown): Promise<Retry | undefined> {
+  private async settle(
+    job: Job,
+    backend: Backend,
+    error: unknown,
+    paid: boolean,
+  ): Promise<Retry | undefined> {
     const { attempts } = job.state;
-    const verdict = judge(error, attempts, this.options.retry);
+    const verdict = judge(error, attempts, this.options.retry, paid);
     const what = `Job ${job.id}: try ${attempts.length + 1} failed on ${backend.name}: ${describeError(error)}`;
     if (!verdict.again) {
       this.logger.warn(what);
       job.apply({
         type: 'failed',
         at: Date.now(),
-        failure: withCount(toFailure(error), attempts.length + 1),
+        failure: explained(toFailure(error), attempts.length + 1, verdict.paid ?? false),
       });
       return undefined;
     }
@@ -251,8 +279,20 @@ function keysLost(): ComfyError {
   );
 }
 
-function withCount(failure: JobFailure, tries: number): JobFailure {
-  return tries === 1 ? failure : { ...failure, message: `${failure.message} It was tried ${tries} times.` };
+/** Why it was not tried again, or how often it was. */
+function explained(failure: JobFailure, tries: number, paid: boolean): JobFailure {
+  const notes = [
+    ...(tries === 1 ? [] : [`It was tried ${tries} times.`]),
+    ...(paid
+      ? ['It was not run again, because it has partner (API) nodes, which may cost money each time.']
+      : []),
+  ];
+  return notes.length === 0 ? failure : { ...failure, message: [failure.message, ...notes].join(' ') };
+}
+
+/** What the error amounts to; an end of the job is not kept waiting for that. */
+async function confirmed(job: Job, backend: Backend, error: unknown): Promise<unknown> {
+  return lastValueFrom(from(backend.confirm(error)).pipe(takeUntil(job.ended$)), { defaultValue: error });
 }
 
 function toJobEvent(event: RunEvent): JobEvent | undefined {

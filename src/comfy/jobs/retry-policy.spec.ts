@@ -59,6 +59,30 @@ describe('judge', () => {
     expect(judge(error('out_of_memory'), [tried('out_of_memory')], RULES)).toEqual({ again: false });
   });
 
+  it('a disk that may only be too small: once more, elsewhere', () => {
+    const full = error('node_execution_error', 'disk');
+    expect(judge(full, [], RULES)).toEqual({ again: true, counts: true, avoidMs: 100 });
+    expect(judge(full, [tried('node_execution_error')], RULES)).toEqual({ again: false });
+    expect(judge(error('node_execution_error', 'device'), [], RULES)).toEqual({ again: false });
+  });
+
+  it.each([
+    error('backend_lost'),
+    error('backend_lost', 'sick'),
+    error('backend_lost', 'output_gone'),
+    error('backend_lost', 'not_found_again'),
+    error('no_backend', 'in_doubt'),
+    error('job_stalled'),
+    error('out_of_memory'),
+    error('node_execution_error', 'disk'),
+  ])('what may have been paid for is not tried again: $code $reason', (failure) => {
+    expect(judge(failure, [], RULES, true)).toEqual({ again: false, paid: true });
+  });
+
+  it('what fails for good is not explained by its price', () => {
+    expect(judge(error('node_execution_error'), [], RULES, true)).toEqual({ again: false });
+  });
+
   it('not found again after a restart of ours: again, and it was no try', () => {
     const tries = [tried('backend_lost'), tried('backend_lost')];
     expect(judge(error('backend_lost', 'not_found_again'), tries, RULES)).toEqual({

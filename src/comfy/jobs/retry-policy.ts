@@ -9,7 +9,13 @@ export interface RetryRules {
 }
 
 /** What becomes of a job whose try failed. */
-export type Verdict = { again: false } | Retry;
+export type Verdict =
+  | {
+      again: false;
+      /** It would have been tried again, were it not paid for. */
+      paid?: true;
+    }
+  | Retry;
 
 export interface Retry {
   again: true;
@@ -27,27 +33,40 @@ const GIVE_UP: Verdict = { again: false };
  * The one place that decides about another try. What fails by the job's own doing fails again wherever it runs; what fails
  * by the backend's does not; and a memory that was full may suffice once it is emptied, which is tried once.
  * @param earlier tries at this job before the one that failed now
+ * @param paid nodes of a partner may have run, which cost money each time: only the caller may ask for that again
  */
-export function judge(error: unknown, earlier: readonly JobAttempt[], rules: RetryRules): Verdict {
+export function judge(
+  error: unknown,
+  earlier: readonly JobAttempt[],
+  rules: RetryRules,
+  paid = false,
+): Verdict {
+  const verdict = judgeUnpaid(error, earlier, rules);
+  return verdict.again && paid ? { again: false, paid } : verdict;
+}
+
+function judgeUnpaid(error: unknown, earlier: readonly JobAttempt[], rules: RetryRules): Verdict {
   if (!(error instanceof ComfyError)) return GIVE_UP;
+  const elsewhere: Verdict = { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
   // We restarted, and its prompt is not there any more: no doing of the job's, and none of the backend's.
   if (error.reason === 'not_found_again') return { again: true, counts: false, avoidMs: 0 };
   if (earlier.length + 1 >= rules.maxAttempts) return GIVE_UP;
+  const before = earlier.some(({ failure }) => failure.code === error.code);
   switch (error.code) {
     case 'job_stalled':
       // Twice is no accident: it would only occupy one backend after the other.
-      if (earlier.some(({ failure }) => failure.code === 'job_stalled')) return GIVE_UP;
-      return { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+      return before ? GIVE_UP : elsewhere;
     case 'no_backend':
-      return { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+      return elsewhere;
     case 'backend_lost':
       // Another backend knows nothing of the cache entry, and this one will know nothing of it either.
       if (error.reason === 'output_gone') return { again: true, counts: true, avoidMs: 0, free: 'cache' };
-      return { again: true, counts: true, avoidMs: rules.avoidMs * 2 ** earlier.length };
+      return elsewhere;
+    case 'node_execution_error':
+      // A disk on which a small file finds room, and this one none: that of another backend may have more.
+      return error.reason === 'disk' && !before ? elsewhere : GIVE_UP;
     case 'out_of_memory':
-      return earlier.some(({ failure }) => failure.code === 'out_of_memory')
-        ? GIVE_UP
-        : { again: true, counts: true, avoidMs: 0, free: 'models' };
+      return before ? GIVE_UP : { again: true, counts: true, avoidMs: 0, free: 'models' };
     default:
       return GIVE_UP;
   }

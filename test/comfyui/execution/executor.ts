@@ -27,7 +27,7 @@ export interface ExecutorParts {
   readonly timers: Timers;
   readonly models: ModelMemory;
   /** A fault asked for: thrown in place of the next node's run. */
-  readonly nextFailure: () => Error | undefined;
+  readonly nextFailure: (classType: string) => Error | undefined;
 }
 
 /** One prompt at a time through its nodes, telling its client as ComfyUI's `PromptExecutor` does. */
@@ -185,7 +185,7 @@ class Run {
   private async runNode(id: string, inputs: JsonObject): Promise<NodeResult> {
     const { class_type } = this.graph.node(id);
     if (this.interrupted) throw new Interrupted();
-    const failure = this.parts.nextFailure();
+    const failure = this.parts.nextFailure(class_type);
     if (failure !== undefined) throw failure;
     if (this.parts.options.nodeDelayMs > 0) await this.sleep(this.parts.options.nodeDelayMs);
     const blocker = Object.values(inputs).find((input) => input instanceof ExecutionBlocker);

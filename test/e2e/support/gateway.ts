@@ -13,7 +13,7 @@ export const FAST: Partial<ComfyOptions> = {
   avoidMs: 20,
   shutdownGraceMs: 0,
   storeRetryMs: 2_000,
-  circuit: { faultsToOpen: 3, minRestMs: 100, maxRestMs: 500 },
+  circuit: { faultsToCheck: 3, minRestMs: 100, maxRestMs: 500, checkPauseMs: 10, probeBytes: 65_536 },
   limits: {
     http: {
       ...CLIENT_LIMITS.http,
