@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Names } from './conformance/names.js';
 import { readRecording, recordingsOf } from './conformance/recording.js';
-import { type Difference, Replay } from './conformance/replay.js';
+import { type Difference, Replay, SMALL_LIMIT } from './conformance/replay.js';
 import { TOLERATED } from './conformance/tolerated.js';
 import type { Version } from './dialect.js';
 import { eventually } from './spec-client.js';
-import { ComfyStandin } from './index.js';
+import { ComfyStandin, type StandinOptions } from './index.js';
 
 /** Recordings that go on where others ended, and so share a server. */
 const SEQUELS: readonly (readonly string[])[] = [
@@ -19,6 +19,12 @@ const SEQUELS: readonly (readonly string[])[] = [
 
 /** Recordings whose output nodes came out of Python's set the other way round. */
 const REVERSED: ReadonlySet<string> = new Set(['37-async-nodes-side-by-side', '39a-audio-flac-and-preview']);
+
+/** How the recorded server was started, where it matters. */
+const OPTIONS: Readonly<Record<string, StandinOptions>> = {
+  '33-upload-too-large': { maxUploadSize: SMALL_LIMIT },
+  '38-api-nodes-disabled': { apiNodesDisabled: true },
+};
 
 /** Recorded when the same prompt had run before. */
 const PRIMED: ReadonlySet<string> = new Set(['41-preview-any']);
@@ -38,6 +44,7 @@ async function replay(
   const reversed = group.some((recording) => REVERSED.has(recording));
   const comfy = await ComfyStandin.start({
     version: speaksAs,
+    ...OPTIONS[group[0] ?? ''],
     ...(reversed ? { outputOrder: 'descending' as const } : {}),
   });
   const names = new Names();

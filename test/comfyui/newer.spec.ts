@@ -32,7 +32,9 @@ describe('a server after 0.8.0', () => {
     ] as const) {
       expect(await post(`/api/jobs/${id}/cancel`, {})).toEqual([200, { cancelled }]);
     }
-    await eventually(() => comfy.executed.at(-1)?.outcome === 'interrupted');
+    await eventually(() => comfy.history.has(running));
+    const job = await fetch(`${comfy.url}/api/jobs/${running}`);
+    expect(await job.json()).toMatchObject({ id: running, status: 'cancelled' });
     expect(comfy.queue.pending).toEqual([]);
   });
 
@@ -51,12 +53,17 @@ describe('a server after 0.8.0', () => {
     expect([status, body['error']]).toMatchObject([400, { type: 'missing_node_type', extra_info }]);
   });
 
+  it('refuses what a browser says comes from another site', async () => {
+    const { status } = await fetch(`${comfy.url}/queue`, { headers: { 'Sec-Fetch-Site': 'cross-site' } });
+    expect(status).toBe(403);
+  });
+
   it('says more of each file', async () => {
     const { outputs } = await client.run(simple(9));
     expect(outputs['9']?.['images']).toMatchObject([
       {
         filename: 'gw_00002_.png',
-        metadata: { kind: 'image' },
+        metadata: { kind: 'image', width: 64, height: 64 },
         id: expect.stringMatching(/^[\da-f-]{36}$/),
       },
     ]);

@@ -13,6 +13,10 @@ export interface StandinOptions {
    * `missing_node_type`, and outputs with `metadata` and `id`. Not in any recording. @default false
    */
   newer?: boolean;
+  /** As `--disable-api-nodes`: 0.8.0 then puts a Content-Security-Policy on every answer (38). @default false */
+  apiNodesDisabled?: boolean;
+  /** Bytes of a body, and of the file in a form, at most (33). @default 104857600 */
+  maxUploadSize?: number;
   /** The same as version 0.3.11. @default false */
   legacy?: boolean;
   /** Keep encoded pictures and folder counters in memory, so that a benchmark measures the gateway and not the encoder. @default false */
@@ -61,6 +65,8 @@ export function resolveOptions(options: StandinOptions): ResolvedOptions {
     port: 0,
     host: '127.0.0.1',
     newer: false,
+    apiNodesDisabled: false,
+    maxUploadSize: 104857600,
     zeroWork: false,
     nodeDelayMs: 0,
     stepDelayMs: 0,

@@ -45,7 +45,9 @@ export class PromptValidator {
       const classType = classTypeOf(node);
       if (classType === undefined) {
         const message = 'Cannot execute because a node is missing the class_type property.';
-        return refused('invalid_prompt', message, `Node ID '#${id}'`);
+        return this.newer
+          ? missingNodeType(id, node, undefined)
+          : refused('invalid_prompt', message, `Node ID '#${id}'`);
       }
       const definition = this.info.get(classType);
       if (definition === undefined) {
@@ -62,14 +64,14 @@ export class PromptValidator {
 }
 
 /** How servers after 0.8.0 say it (source of 0.12.1 and later). */
-function missingNodeType(id: string, node: unknown, classType: string): Validation {
+function missingNodeType(id: string, node: unknown, classType: string | undefined): Validation {
   const meta = isObject(node) && isObject(node['_meta']) ? node['_meta'] : {};
-  const node_title = typeof meta['title'] === 'string' ? meta['title'] : classType;
+  const node_title = typeof meta['title'] === 'string' ? meta['title'] : (classType ?? id);
   const error = {
     type: 'missing_node_type',
     message: `Node '${node_title}' not found. The custom node may not be installed.`,
     details: `Node ID '#${id}'`,
-    extra_info: { node_id: id, class_type: classType, node_title },
+    extra_info: { node_id: id, class_type: classType ?? null, node_title },
   };
   return { ok: false, error, nodeErrors: {} };
 }

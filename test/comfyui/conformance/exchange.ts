@@ -64,6 +64,8 @@ export function tellHeaders(
     switch (name.toLowerCase()) {
       case 'content-type':
       case 'accept-ranges':
+      case 'allow':
+      case 'content-security-policy':
       case 'transfer-encoding':
         told[name.toLowerCase()] = String(value);
         break;

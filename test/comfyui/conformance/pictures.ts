@@ -18,7 +18,7 @@ export async function tell(bytes: Buffer): Promise<Told> {
   }
   const start = bytes.subarray(0, 4).toString('latin1');
   if (start === 'fLaC') return { kind: 'flac' };
-  if (start.startsWith('ID3')) return { kind: 'mp3' };
+  if (start.startsWith('ID3') || bytes.readUInt16BE(0) === 0xfffb) return { kind: 'mp3' };
   const { format, width, height } = await sharp(bytes).metadata();
   const told: Told = { kind: format, size: `${width}x${height}` };
   if (format !== 'png') return told;

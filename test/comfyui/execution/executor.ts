@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Dialect } from '../dialect.js';
 import type { Folders } from '../folders.js';
 import type { Encoder } from '../media/encoder.js';
@@ -9,9 +8,10 @@ import type { ObjectInfo } from '../object-info.js';
 import type { ResolvedOptions } from '../options.js';
 import type { SocketHub } from '../socket-hub.js';
 import type { Timers } from '../timers.js';
-import { isLink, isObject, type JsonObject, type QueueRow } from '../types.js';
+import { isLink, type JsonObject, type QueueRow } from '../types.js';
 import { type CacheEntry, ResultCache, Signatures } from './cache.js';
 import { DynamicGraph } from './dynamic-graph.js';
+import { enrich } from './enrich.js';
 import { ExecutionList } from './execution-list.js';
 import { Abandoned, describeError, describeInput, Interrupted, type RunResult } from './outcome.js';
 import { ProgressState } from './progress-state.js';
@@ -165,13 +165,18 @@ class Run {
     this.underWay.set(id, work);
   }
 
+  private enriched(result: NodeResult): NodeResult {
+    const { options, folders } = this.parts;
+    return options.newer && result.ui ? { ...result, ui: enrich(result.ui, folders) } : result;
+  }
+
   private async settle(
     id: string,
     inputs: JsonObject,
     work: Promise<NodeResult>,
   ): Promise<RunResult | undefined> {
     try {
-      const result = this.parts.options.newer ? enriched(await work) : await work;
+      const result = this.enriched(await work);
       if (this.abandoned) return this.result('abandoned');
       if (result.expand) this.expand(id, result.expand);
       else this.done(id, result);
@@ -366,18 +371,4 @@ class Run {
   private send(type: string, data: unknown): void {
     if (this.clientId !== undefined) this.parts.hub.send(this.clientId, type, data);
   }
-}
-
-/** Servers after 0.8.0 say more of each file (source of 0.38.1, `media_enrichment.py` and `asset_enrichment.py`). */
-function enriched(result: NodeResult): NodeResult {
-  if (result.ui === undefined) return result;
-  const more = (item: unknown) =>
-    isObject(item) && 'filename' in item
-      ? { ...item, metadata: { kind: 'image', width: 64, height: 64 }, id: randomUUID() }
-      : item;
-  const ui = Object.entries(result.ui).map(([kind, list]) => [
-    kind,
-    Array.isArray(list) ? list.map(more) : list,
-  ]);
-  return { ...result, ui: Object.fromEntries(ui) as JsonObject };
 }

@@ -7,9 +7,12 @@ import type { Journal } from './journal.js';
 import { BodyTooLarge, readBody, sendEmpty, sendJson, sendServerError, sendText } from './respond.js';
 import { type JobsApi, match, type Match } from './router.js';
 
-/** Bytes of a body, and of the file in a form, at most (33). */
-const MAX_BODY = 104857600;
+/** Bytes that the fields of a form add to its file. */
 const FORM_OVERHEAD = 65_536;
+
+/** What 0.8.0 puts on every answer with `--disable-api-nodes` (38). */
+const SECURITY_POLICY =
+  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; object-src 'self';";
 
 function isForm({ headers }: IncomingMessage): boolean {
   return headers['content-type']?.startsWith('multipart/') ?? false;
@@ -91,21 +94,32 @@ export class HttpServer {
         path === undefined
           ? { route: 'other' as const, name: '' }
           : match(request.method ?? 'GET', path, this.jobsApi);
-      const body =
-        request.method === 'POST'
-          ? await readBody(request, isForm(request) ? MAX_BODY + FORM_OVERHEAD : MAX_BODY)
-          : Buffer.alloc(0);
+      const { apiNodesDisabled, version } = this.context.options;
+      if (apiNodesDisabled && version === '0.8.0')
+        response.setHeader('Content-Security-Policy', SECURITY_POLICY);
+      const limit = this.maxUploadSize + (isForm(request) ? FORM_OVERHEAD : 0);
+      const body = request.method === 'POST' ? await readBody(request, limit) : Buffer.alloc(0);
       this.note(request, found, body, query);
-      if (isForeign(request)) return sendEmpty(response, 403);
+      if (this.isUnwelcome(request)) return sendEmpty(response, 403);
       if (!this.mayEnter(request, query)) return sendJson(response, 401, { error: 'unauthorized' });
       if (await this.trapped(found, response)) return;
       await this.answer(request, response, found, query, body);
     } catch (error) {
       if (response.headersSent || response.destroyed) response.destroy();
       else if (error instanceof BodyTooLarge)
-        sendText(response, 413, `Maximum request body size ${MAX_BODY} exceeded.`);
+        sendText(response, 413, `Maximum request body size ${this.maxUploadSize} exceeded.`);
       else sendServerError(response);
     }
+  }
+
+  private get maxUploadSize(): number {
+    return this.context.options.maxUploadSize;
+  }
+
+  /** Servers after 0.8.0 also refuse what a browser says comes from another site. Source: `origin_middleware.py`. */
+  private isUnwelcome(request: IncomingMessage): boolean {
+    const crossSite = request.headers['sec-fetch-site'] === 'cross-site';
+    return isForeign(request) || (this.context.options.newer && crossSite);
   }
 
   private async answer(
@@ -136,7 +150,7 @@ export class HttpServer {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     socket.on('error', () => socket.destroy());
     if (found?.route !== 'GET /ws') return void refuse('404 Not Found');
-    if (isForeign(request)) return void refuse('403 Forbidden');
+    if (this.isUnwelcome(request)) return void refuse('403 Forbidden');
     if (!this.mayEnter(request, query)) return void refuse('401 Unauthorized');
     const { faults, timers } = this.context;
     const delay = faults.delayOf('GET /ws');

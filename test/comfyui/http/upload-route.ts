@@ -4,18 +4,15 @@ import type { FolderType } from '../types.js';
 import type { Route } from './context.js';
 import { BodyTooLarge, sendEmpty, sendJson } from './respond.js';
 
-/** Bytes, as aiohttp counts a file in a form (33). */
-const MAX_FILE = 104857600;
-
 const isFolder = (type: unknown): type is FolderType => ['input', 'output', 'temp'].includes(type as string);
 
 /** Same name and same bytes: kept as it is; same name, other bytes: `in (1).png` (15). */
-export const postUpload: Route = async ({ request, response, body }, { folders }) => {
+export const postUpload: Route = async ({ request, response, body }, { folders, options }) => {
   const headers = { 'content-type': request.headers['content-type'] ?? '' };
   const form = await new Response(new Uint8Array(body), { headers }).formData();
   const image = form.get('image');
   if (!(image instanceof File) || image.name === '') return sendEmpty(response, 400);
-  if (image.size > MAX_FILE) throw new BodyTooLarge();
+  if (image.size > options.maxUploadSize) throw new BodyTooLarge();
   const wanted = form.get('type');
   const type = isFolder(wanted) ? wanted : 'input';
   const given = form.get('subfolder');

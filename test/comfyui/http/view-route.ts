@@ -1,4 +1,4 @@
-import { createReadStream, statSync, type Stats } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
@@ -21,6 +21,7 @@ const TYPES: Record<string, string> = {
   '.mp3': 'audio/mpeg',
   '.flac': 'audio/flac',
   '.wav': 'audio/x-wav',
+  '.glb': 'model/gltf-binary',
   '.txt': 'text/plain',
   '.json': 'application/json',
 };
@@ -38,13 +39,13 @@ export const getView: Route = async ({ request, response, query }, { folders, fa
   if (folder === undefined) return sendEmpty(response, 403);
   const filename = basename(name);
   const path = `${folder}/${filename}`;
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: false });
+  const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats?.isFile()) return sendEmpty(response, 404);
 
   const headers: Record<string, string | number> = {
     'Content-Disposition': headerOf(`filename="${filename}"`),
     'Content-Type': TYPES[extname(filename).toLowerCase()] ?? 'application/octet-stream',
-    Etag: etagOf(stats),
+    Etag: etagOf(path),
     'Last-Modified': stats.mtime.toUTCString(),
     'Accept-Ranges': 'bytes',
   };
@@ -119,8 +120,9 @@ async function recode(
 }
 
 /** mtime in nanoseconds and size, both in hex, as aiohttp builds it (01). */
-function etagOf(stats: Stats): string {
-  return `"${BigInt(Math.round(stats.mtimeMs * 1e6)).toString(16)}-${stats.size.toString(16)}"`;
+function etagOf(path: string): string {
+  const { mtimeNs, size } = statSync(path, { bigint: true });
+  return `"${mtimeNs.toString(16)}-${size.toString(16)}"`;
 }
 
 /** One range; anything aiohttp does not understand is sent whole. */

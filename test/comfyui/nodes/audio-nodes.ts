@@ -1,13 +1,8 @@
 import { join } from 'node:path';
-import { emptyFlac, silentMp3 } from '../media/audio.js';
+import { flacOf, mp3Of, type Silence } from '../media/audio.js';
 import type { FolderType } from '../types.js';
 import { type NodeClass, type NodeContext, number, text } from './node.js';
 import { numbered, saveTarget, temporaryPrefix, write } from './save-nodes.js';
-
-interface Audio {
-  readonly sampleRate: number;
-  readonly channels: number;
-}
 
 async function saveAudio(
   context: NodeContext,
@@ -23,16 +18,14 @@ async function saveAudio(
   return { ui: { audio: [{ filename, subfolder: target.subfolder, type }] } };
 }
 
-function flacOf(audio: unknown): Buffer {
-  const { sampleRate, channels } = audio as Audio;
-  return emptyFlac(sampleRate, channels);
-}
+const silenceOf = (value: unknown) => value as Silence;
 
 /** Sound that is silent (39a, 39b). */
 export const audioNodes: Record<string, NodeClass> = {
   EmptyAudio: {
     run(inputs) {
-      const audio: Audio = {
+      const audio: Silence = {
+        seconds: number(inputs['duration']),
         sampleRate: number(inputs['sample_rate']),
         channels: number(inputs['channels']),
       };
@@ -41,14 +34,20 @@ export const audioNodes: Record<string, NodeClass> = {
   },
   SaveAudio: {
     run: (inputs, context) =>
-      saveAudio(context, 'output', text(inputs['filename_prefix']), 'flac', flacOf(inputs['audio'])),
+      saveAudio(
+        context,
+        'output',
+        text(inputs['filename_prefix']),
+        'flac',
+        flacOf(silenceOf(inputs['audio'])),
+      ),
   },
   PreviewAudio: {
     run: (inputs, context) =>
-      saveAudio(context, 'temp', temporaryPrefix(context.memory), 'flac', flacOf(inputs['audio'])),
+      saveAudio(context, 'temp', temporaryPrefix(context.memory), 'flac', flacOf(silenceOf(inputs['audio']))),
   },
   SaveAudioMP3: {
     run: (inputs, context) =>
-      saveAudio(context, 'output', text(inputs['filename_prefix']), 'mp3', silentMp3()),
+      saveAudio(context, 'output', text(inputs['filename_prefix']), 'mp3', mp3Of(silenceOf(inputs['audio']))),
   },
 };

@@ -33,7 +33,7 @@ export const testNodes: Record<string, NodeClass> = {
   TestRaise: { run: raise },
   TestRaiseOutput: { run: raise },
   TestSleep: { run: pause },
-  TestPartner: { run: pause },
+  TestPartner: { async: true, run: pause },
   /** Overwrites `output/<name>`. */
   TestFixedName: {
     run: async (inputs, context) => ({
