@@ -118,6 +118,12 @@ it('one that is cut off is converted to nothing', async () => {
   ).rejects.toMatchObject({ code: 'damaged' });
 });
 
+it('a PGM that is cut off is refused, and a PPM is not', async () => {
+  const cut = (kind: string) => check(Buffer.from(`${kind} 64 64 255\n${'x'.repeat(999)}`));
+  await expect(cut('P5')).rejects.toMatchObject({ code: 'damaged' });
+  expect(await cut('P6')).toMatchObject({ truncated: true });
+});
+
 it('of one that is not decoded here the pixels are counted', async () => {
   const bmp = Buffer.alloc(64);
   bmp.write('BM');

@@ -21,6 +21,8 @@ export async function inspectImage(path: string, maxPixels: number): Promise<Ima
   if (format === undefined) {
     const other = await readOtherLayout(path);
     if (other !== undefined) expectPixels(other, maxPixels);
+    // Pillow maps the grey ones into memory, and makes nothing of a part (tried on 0.3.64 and 0.8.0).
+    if (other?.truncated && other.grey) throw damaged('other');
     return other === undefined ? undefined : { format: 'other', ...other };
   }
   const layout = await layoutOf(path, format, maxPixels);

@@ -4,6 +4,8 @@ import type { Layout } from './layout.js';
 /** An image that is not decoded here, as its header says, and whether the file ends before its pixels do, where that can be told. */
 export interface OtherLayout extends Layout {
   truncated: boolean;
+  /** A PGM. */
+  grey?: boolean;
 }
 
 /** Bytes at the start in which all headers are, comments of a PNM and boxes of a JPEG 2000 included. */
@@ -104,7 +106,8 @@ const pnm: Reader = (head, size) => {
     f: 4 * width * height,
     F: 12 * width * height,
   };
-  return layoutOf(width, height, header.length + (least[kind ?? ''] ?? 0) > size);
+  const layout = layoutOf(width, height, header.length + (least[kind ?? ''] ?? 0) > size);
+  return layout === undefined || kind !== '5' ? layout : { ...layout, grey: true };
 };
 
 const psd: Reader = (head) =>

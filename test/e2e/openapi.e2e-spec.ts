@@ -55,6 +55,7 @@ const JOB: ProblemCode[] = [
   'input_unavailable',
   'invalid_workflow',
   'no_output',
+  'result_too_large',
   'conversion_failed',
   'internal_error',
   'node_execution_error',
