@@ -91,8 +91,8 @@ export const SETTINGS_SCHEMA = z.object({
   BASE64_MAX_MB: integer('Largest file that `response_type: "base64"` puts into JSON, in MiB', 1, 256, 32),
   GENERATE_TIMEOUT_S: integer('How long a call waits for its picture, in seconds; then 504', 1, 86_400, 600),
   WEBHOOK_SECRETS: parsed(
-    'Keys that sign webhooks (Standard Webhooks); each signs, the newest first. No webhooks where not set',
-    'whsec_ and base64 of 24 to 64 bytes, several separated by commas',
+    'Keys that sign webhooks (Standard Webhooks): each receiver has a secret made of them, or the one bound to its URL. The newest first. No webhooks where not set',
+    'whsec_ and base64 of 24 to 64 bytes, or https://host/path=whsec_… for one receiver; several separated by commas',
     parseWebhookSecrets,
     { secret: true },
   ),

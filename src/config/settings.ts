@@ -4,6 +4,7 @@ import { FIELD_DOCS } from './fields.js';
 import type { LinkSecret } from './link-secrets.js';
 import { parseOssEndpoint } from './oss-endpoint.js';
 import { SETTINGS_SCHEMA } from './settings.schema.js';
+import type { WebhookSecret } from './webhook-secrets.js';
 import { StartError } from './start.error.js';
 
 type Env = z.output<typeof SETTINGS_SCHEMA>;
@@ -71,7 +72,7 @@ export interface Settings {
   generate: { waitLimitMs: number; maxBase64Bytes: number };
   webhooks: {
     /** Each signs, the newest first; absent: there are no webhooks. */
-    secrets: string[] | undefined;
+    secrets: WebhookSecret[] | undefined;
     /** For tests: milliseconds from each try at a delivery to the next, and for each. */
     scheduleMs?: readonly number[];
     tryMs?: number;

@@ -30,7 +30,11 @@ afterEach(async () => {
 });
 
 function start(options: CourierOptions = FAST): Courier {
-  const courier = new Courier(store, new Poster(receivers, new Signer([SECRET])), options);
+  const courier = new Courier(
+    store,
+    new Poster(receivers, new Signer([{ secret: SECRET, receiver: undefined }])),
+    options,
+  );
   couriers.push(courier);
   courier.start();
   return courier;

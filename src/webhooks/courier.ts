@@ -61,6 +61,8 @@ export class Courier {
 
   /** What is due and under way has so many milliseconds to end, and is then left for the next process. */
   async stop(graceMs: number): Promise<void> {
+    // First, as `sendDue` forgets it: it would send once more after the end.
+    clearImmediate(this.turn);
     if (this.open && graceMs > 0) this.sendDue();
     this.open = false;
     clearTimeout(this.timer);

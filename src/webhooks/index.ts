@@ -1,3 +1,4 @@
+export { receiverOf, Signer, type WebhookSecret } from './signer.js';
 export { TellsWebhook } from './tells-webhook.decorator.js';
 export { WebhookEventsField, WebhookUrlField } from './webhook-fields.decorator.js';
 export type { WebhookEvent } from './webhook-events.js';

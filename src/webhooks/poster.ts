@@ -30,9 +30,10 @@ export class Poster {
 
   /** One try; rejects only with the signal's reason. */
   async post({ id, url, body }: Letter, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+    if (this.signer.secretsFor(url).length === 0) return { status: undefined, error: 'not_allowed' };
     const headers = {
       'content-type': 'application/json',
-      ...this.signer.headersOf(id, new Date(), body),
+      ...this.signer.headersOf(id, url, new Date(), body),
     };
     try {
       const answer = await this.outbound.post(url, { headers, body, timeoutMs, signal });

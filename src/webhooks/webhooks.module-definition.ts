@@ -1,8 +1,9 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { WebhookSecret } from './signer.js';
 
 export interface WebhooksOptions {
-  /** Keys that sign: `whsec_` and base64. Each signs, the newest first; absent or empty: there are no webhooks. */
-  secrets?: readonly string[] | undefined;
+  /** Keys that sign, the newest first; absent or empty: there are no webhooks. */
+  secrets?: readonly WebhookSecret[] | undefined;
   /** Milliseconds from each try at a delivery to the next; a dead letter after the last. @default SCHEDULE_MS, over a day */
   scheduleMs?: readonly number[] | undefined;
   /** Milliseconds for one try, the whole answer included. @default 15000 */

@@ -10,7 +10,8 @@ import { Receivers } from './receivers.spec-helper.js';
 import { MAX_OUTSTANDING, type WebhookFields, Webhooks } from './webhooks.js';
 import type { WebhooksOptions } from './webhooks.module-definition.js';
 
-const SECRETS = [`whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`];
+const secretOf = (letter: string) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
+const SECRETS = [{ secret: secretOf('s'), receiver: undefined }];
 const URL_OF_A = 'https://a.example/hook?token=1';
 
 /** The engine, as far as it matters here. */
@@ -242,7 +243,10 @@ describe('Webhooks', () => {
     );
     await restart({});
     expect(codeOf({ webhook_url: URL_OF_A })).toMatch(/^webhooks_off: .*WEBHOOK_SECRETS/);
+    await restart({ secrets: [{ secret: secretOf('b'), receiver: 'https://b.example/' }] });
+    expect(codeOf({ webhook_url: URL_OF_A })).toMatch(/^webhooks_off: .*receiver.*WEBHOOK_SECRETS/);
     expect(database.get('SELECT COUNT(*) AS n FROM webhooks')).toEqual({ n: 0 });
+    expect(codeOf({ webhook_url: 'https://b.example/hook' })).toBeUndefined();
   });
 
   it('promises no more than its number', async () => {
@@ -265,6 +269,20 @@ describe('Webhooks', () => {
     expect(statusOf('a')).toEqual(['pending']);
     expect(receivers.calls).toEqual([]);
     await restart();
+    await expect.poll(() => statusOf('a')).toEqual(['delivered']);
+  });
+
+  it('sends nothing unsigned to a receiver whose secret is gone', async () => {
+    submit('a');
+    await restart({
+      secrets: [{ secret: secretOf('b'), receiver: 'https://b.example/' }],
+      scheduleMs: [600_000],
+    });
+    engine.end('a');
+    await expect.poll(() => webhooks.viewOf('a')?.deliveries[0]?.last_error).toBe('not_allowed');
+    expect(receivers.calls).toEqual([]);
+    await restart();
+    webhooks.resend(webhooks.list({ limit: 1 }).deliveries[0]?.id ?? '');
     await expect.poll(() => statusOf('a')).toEqual(['delivered']);
   });
 

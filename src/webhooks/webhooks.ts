@@ -48,7 +48,7 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
   private readonly logger = new Logger(Webhooks.name);
   private readonly store: WebhookStore;
   /** Absent without secrets: then nothing is sent. */
-  private readonly sending: { courier: Courier; progress: ProgressCourier } | undefined;
+  private readonly sending: { courier: Courier; progress: ProgressCourier; signer: Signer } | undefined;
   private readonly watching = new Map<string, Watching>();
   /** Ends whose delivery could not be written down yet; no more than jobs that were under way when that began. */
   private readonly unwritten = new Map<string, { subscription: Subscription; state: JobState }>();
@@ -67,14 +67,15 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.store = new WebhookStore(database);
     const { secrets = [], scheduleMs, tryMs } = options;
     if (secrets.length === 0) return;
-    const poster = new Poster(outbound, new Signer(secrets));
+    const signer = new Signer(secrets);
+    const poster = new Poster(outbound, signer);
     const progress = new ProgressCourier(poster, (job, tally) => this.keepProgress(job, tally));
     const courier = new Courier(this.store, poster, {
       schedule: scheduleMs,
       tryMs,
       busyJobs: () => progress.busyJobs,
     });
-    this.sending = { courier, progress };
+    this.sending = { courier, progress, signer };
   }
 
   /**
@@ -92,7 +93,7 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
       decisive: { url: href, events },
       // Here and not before: whoever only asks again for a job needs neither room nor secrets.
       write: (job) => {
-        this.expectSending('webhook_url: this server');
+        this.expectSigned(href);
         this.expectRoom();
         this.store.subscribe(job, href, events);
       },
@@ -279,6 +280,16 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
     throw new ProblemException(
       'webhooks_off',
       `${who} signs no webhooks, because its operator has not set WEBHOOK_SECRETS.`,
+    );
+  }
+
+  /** @throws ProblemException `webhooks_off` */
+  private expectSigned(url: string): void {
+    const { signer } = this.expectSending('webhook_url: this server');
+    if (signer.secretsFor(url).length > 0) return;
+    throw new ProblemException(
+      'webhooks_off',
+      'webhook_url: this server signs no webhooks for this receiver, because WEBHOOK_SECRETS has no secret for it.',
     );
   }
 

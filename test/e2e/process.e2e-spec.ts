@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { ComfyStandin } from '../comfyui/index.js';
 import { Service } from './support/service.js';
@@ -61,6 +64,35 @@ describe('the service as a process', () => {
     expect(service.log).toContain('OSS_ACCESS_KEY_ID, OSS_ENDPOINT, OSS_BUCKET_NAME are not set');
     expect(service.log).not.toContain('very-secret-value');
     expect(await service.stop()).toMatchObject({ code: 0 });
+  });
+
+  it('prints the secret of one receiver for its operator', async () => {
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const own = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+    const run = async (...args: string[]) => {
+      const child = spawn(process.execPath, ['dist/webhook-secret.js', ...args], {
+        env: { PATH: process.env['PATH'] ?? '', WEBHOOK_SECRETS: `${secret},https://own.example=${own}` },
+      });
+      const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
+      return { out: out.trim(), error: error.trim() };
+    };
+    const url = 'https://studio.example.com/hooks/comfy';
+    const derived = createHmac('sha256', Buffer.alloc(32, 7)).update(url).digest('base64');
+    expect(await run(`${url}?token=1`)).toEqual({ out: `whsec_${derived}`, error: '' });
+    expect((await run('https://own.example/hook')).out).toBe(own);
+    for (const bad of [[], ['studio'], [url, url]]) {
+      expect(await run(...bad)).toEqual({ out: '', error: expect.stringMatching(/^Usage: /) as string });
+    }
+  });
+
+  it('says once that webhooks would name no host', async () => {
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const service = await Service.start({ WEBHOOK_SECRETS: secret });
+    const lines = service.log.split('\n').filter((line) => line.includes('SERVER_BASE_URL'));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/ WARN \[Settings\] .*job_url and url in webhooks are paths without a host/);
+    expect(service.log).not.toContain(secret);
+    await service.stop();
   });
 
   it.each(['text', 'json'])('lets nobody forge a line of its log (%s)', async (format) => {

@@ -38,6 +38,10 @@ interface JobWebhook {
   }[];
 }
 
+/** What of its headers belongs to a message. */
+const pick = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => /^(webhook-|content-type)/.test(name)));
+
 let receiver: Receiver;
 let fleet: Fleet | undefined;
 
@@ -215,8 +219,53 @@ describe('a receiver', () => {
     const job = await submit(picture());
     await expect.poll(() => receiver.of(job), SOON).toHaveLength(1);
     const { body, headers } = receiver.received[0] ?? expect.fail('nothing came');
-    expect(new Webhook(fresh).verify(body, headers)).toMatchObject({ type: 'job.succeeded' });
+    for (const key of [fresh, SECRET]) {
+      const own = new Webhook(receiver.secretFor('/hook', key));
+      expect(own.verify(body, headers)).toMatchObject({ type: 'job.succeeded' });
+    }
     expect(headers['webhook-signature']?.split(' ')).toHaveLength(2);
+  });
+
+  it('gets nothing that verifies at another receiver, however it is sent on', async () => {
+    await start();
+    const attacker = await Receiver.start();
+    try {
+      const job = await submit(picture(), { webhook_url: attacker.url });
+      await expect.poll(() => attacker.of(job), SOON).toHaveLength(1);
+      const { body: sent = '', headers = {} } = attacker.received[0] ?? {};
+      // The message, and what the attacker knows of secrets, at the victim.
+      const passedOn = await fetch(receiver.url, {
+        method: 'POST',
+        body: sent,
+        headers: { ...pick(headers) },
+      });
+      expect(passedOn.status).toBe(401);
+      for (const path of ['/hook', '/hook/2', '/']) {
+        expect(() => new Webhook(receiver.secretFor(path)).verify(sent, headers)).toThrow();
+      }
+      expect(() => new Webhook(SECRET).verify(sent, headers)).toThrow();
+      expect(receiver.received).toEqual([]);
+    } finally {
+      await attacker.stop();
+    }
+  });
+
+  it('may have a secret of its own, bound to its address', async () => {
+    const own = `whsec_${randomBytes(32).toString('base64')}`;
+    await start(undefined, { env: { WEBHOOK_SECRETS: `${receiver.origin}=${own}, ${SECRET}` } });
+    const other = await Receiver.start();
+    try {
+      const jobs = [await submit(picture()), await submit(picture(), { webhook_url: other.url })];
+      await expect.poll(() => [receiver.received.length, other.received.length], SOON).toEqual([1, 1]);
+      const bound = receiver.received[0];
+      expect(new Webhook(own).verify(bound?.body ?? '', bound?.headers ?? {})).toMatchObject({
+        data: { job_id: jobs[0] },
+      });
+      const { body: sent = '', headers = {} } = other.received[0] ?? {};
+      expect(() => new Webhook(own).verify(sent, headers)).toThrow();
+    } finally {
+      await other.stop();
+    }
   });
 
   it('is told of a job whose caller has hung up', async () => {

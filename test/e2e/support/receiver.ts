@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -51,7 +52,7 @@ export class Receiver {
   private constructor(
     private readonly server: Server,
     readonly origin: string,
-    private readonly verifier: Webhook,
+    private readonly secret: string,
   ) {
     server.on('request', (request, response) => void this.take(request, response));
   }
@@ -60,11 +61,17 @@ export class Receiver {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    return new Receiver(server, `http://127.0.0.1:${port}`, new Webhook(secret));
+    return new Receiver(server, `http://127.0.0.1:${port}`, secret);
   }
 
   get url(): string {
     return `${this.origin}/hook?token=secret-token`;
+  }
+
+  /** The secret of this receiver, as its operator was told how to make it (README, Webhooks). */
+  secretFor(pathname: string, secret = this.secret): string {
+    const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+    return `whsec_${createHmac('sha256', key).update(`${this.origin}${pathname}`).digest('base64')}`;
   }
 
   /** What it said 200 to. */
@@ -98,7 +105,8 @@ export class Receiver {
     }
     const headers = request.headers as Record<string, string>;
     try {
-      const message = this.verifier.verify(body, headers) as Message;
+      const { pathname } = new URL(request.url, this.origin);
+      const message = new Webhook(this.secretFor(pathname)).verify(body, headers) as Message;
       const id = headers['webhook-id'] ?? '';
       const received: Received = { id, message, headers, body, path: request.url, manner: 200 };
       received.manner = this.manner(received);
