@@ -14,7 +14,7 @@ export function WebhookUrlField(): PropertyDecorator {
       format: 'uri',
       maxLength: MAX_URL_LENGTH,
       description:
-        'Where the end of the job is told, signed as in Standard Webhooks (see `WebhookPayload`), for a day until it is taken. An `http(s)` URL of the public internet, or of a host in FETCH_ALLOW_HOSTS. Such a job is not cancelled by hanging up.',
+        'Where the end of the job is told, signed as in Standard Webhooks (see `WebhookPayload`) with a secret of this receiver, for a day until it is taken. An `http(s)` URL of the public internet, or of a host in FETCH_ALLOW_HOSTS. Such a job is not cancelled by hanging up.',
     }),
     IsOptional(),
     Length(1, MAX_URL_LENGTH, { message: `must be a URL of at most ${MAX_URL_LENGTH} characters` }),
