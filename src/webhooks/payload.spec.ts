@@ -62,6 +62,7 @@ describe('the payload', () => {
             kind: 'image',
             url: `${BASE}/output_images/a.png`,
             content_type: 'image/png',
+            asset_id: 'asset',
             size: 10,
             filename: 'a.png',
             expires_at: null,
