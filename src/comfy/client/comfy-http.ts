@@ -6,6 +6,7 @@ import { stringifyJson } from '../workflow/index.js';
 import type { Workflow } from '../workflow/index.js';
 import { BackendError, PromptRejected } from './backend.error.js';
 import { asRecord, asString, type FileRef } from './messages.js';
+import { viewName } from './output-path.js';
 import { type FileToUpload, toMultipart } from './multipart.js';
 import type { Probe } from './reachability.js';
 import { parsePythonJson, type PythonJsonOptions } from './python-json.js';
@@ -229,8 +230,8 @@ export class ComfyHttp {
    * @throws BackendError `status` 404 where the file is gone (23b)
    */
   async view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
-    const { filename, subfolder, type } = file;
-    const query = new URLSearchParams({ filename, subfolder, type }).toString();
+    const { subfolder, type } = file;
+    const query = new URLSearchParams({ filename: viewName(file), subfolder, type }).toString();
     const answer = await this.request('GET', `/view?${query}`, {
       pool: this.files,
       timeoutMs: this.limits.answerTimeoutMs,

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { redact } from './redact.js';
+import { describe, expect, it } from 'vitest';
+import { redact, withoutPaths } from './redact.js';
 
 it.each([
   ["No such file: '/srv/ComfyUI/models/a.safetensors'", "No such file: '…/a.safetensors'"],
@@ -12,4 +12,44 @@ it.each([
 
 it('cuts what is long', () => {
   expect(redact('x'.repeat(5_000)).length).toBeLessThanOrEqual(1_001);
+});
+
+describe('paths of another machine', () => {
+  it.each([
+    ['/srv/ComfyUI/output/a.png', '…/a.png'],
+    ['saved to:/srv/ComfyUI/output/a.png.', 'saved to:…/a.png.'],
+    ['file:///srv/ComfyUI/output/a.png', '…/a.png'],
+    ['//srv/ComfyUI/a.png', '…/a.png'],
+    ['(/home/me/My Models/sub dir/a.png)', '(…/a.png)'],
+    ['["/srv/ComfyUI/a.png","/srv/ComfyUI/b.png"]', '["…/a.png","…/b.png"]'],
+    ['路径/srv/ComfyUI/输出/图.png', '路径…/图.png'],
+    ['C:/Users/me/ComfyUI/a.png', '…/a.png'],
+    ['C:\\Program Files\\ComfyUI\\a.png', '…/a.png'],
+    ['{"path":"C:\\\\ComfyUI\\\\a.png"}', '{"path":"…/a.png"}'],
+    ['\\\\nas\\renders\\a.png', '…/a.png'],
+    ['\\\\?\\C:\\ComfyUI\\a.png', '…/a.png'],
+    ['{"path":"\\\\\\\\nas\\\\renders\\\\a.png"}', '{"path":"…/a.png"}'],
+    ['copied /srv/a/x.png to /srv/b/y.png', 'copied …/x.png to …/y.png'],
+    ['PATH=/usr/local/bin:/usr/bin/x', 'PATH=…/bin:…/x'],
+  ])('%s', (text, safe) => {
+    expect(withoutPaths(text)).toBe(safe);
+  });
+
+  it.each([
+    'https://example.com/a/b.png',
+    'see http://127.0.0.1:8188/view/x/y',
+    'and/or, 1/2/3, n/a',
+    './a/b.png ../c/d',
+    'a \\ b, \\n, x\\y',
+    'ratio 16:9, at 10:30',
+    '</p><br/>',
+    'models/sd/a.ckpt',
+  ])('not: %s', (text) => {
+    expect(withoutPaths(text)).toBe(text);
+  });
+
+  it('is linear in the length of the text', () => {
+    for (const piece of ['/a', '/a ', ' a/', '\\\\', 'C:\\a ', ' /', 'a a a a/', ':/', '/'])
+      withoutPaths(piece.repeat(100_000));
+  });
 });

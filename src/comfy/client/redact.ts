@@ -1,12 +1,36 @@
 const MAX_LENGTH = 1000;
-const POSIX_PATH = /(?<![\w/.:])\/(?:[^\s/'"<>:,;]+\/)+([^\s/'"<>:,;]*)/g;
-const WINDOWS_PATH = /\b[A-Za-z]:[\\/](?:[^\\/\s'"<>:,;]+[\\/])*([^\\/\s'"<>:,;]*)/g;
+
+/** One part of a path: words with single spaces between them, without what ends a path in a text. */
+const POSIX_PART = String.raw`[^\s/\\'"\`<>|:,;()\[\]{}]+(?: [^\s/\\'"\`<>|:,;()\[\]{}]+){0,4}`;
+const WINDOWS_PART = String.raw`[^\s/\\'"\`<>|:,;*?]+(?: [^\s/\\'"\`<>|:,;*?]+){0,4}`;
+const LAST_PART = String.raw`[^\s/\\'"\`<>|:,;()\[\]{}]*`;
+
+/** `file:///srv/…`, `/srv/ComfyUI/…`, `//srv/…`; not `and/or`, `a/b`, `https://host/x`, `./a/b`. */
+const FILE_URL = /\bfile:\/{1,3}(?=[^\s/])/gi;
+const POSIX_PATH = new RegExp(
+  String.raw`(?:(?<![\w/.:\\])\/+|(?<=:)\/(?!\/))(?:${POSIX_PART}\/+)+(${LAST_PART})`,
+  'g',
+);
+/** `C:\…`, `C:/…`, `\\server\share\…`, `\\?\C:\…`, each also with the backslashes doubled, as JSON has them. */
+const WINDOWS_PATH = new RegExp(
+  String.raw`(?:(?<!\w)[A-Za-z]:[\\/]+|(?<![\w\\])\\{2,4}(?:[?.]\\{1,2}(?:UNC\\{1,2}|[A-Za-z]:\\{1,2})?)?(?=[\w$]))(?:${WINDOWS_PART}[\\/]+)*(${LAST_PART})`,
+  'g',
+);
 
 /**
- * Text of a ComfyUI that is about to leave this house: absolute paths lose all but their last part, and what is longer
- * than 1,000 characters is cut. Messages of nodes are for people, and often name where the server keeps its models.
+ * Text of a ComfyUI without absolute paths of its machine: each loses all but its last part. What is taken for a path may be none; a
+ * text that is about paths loses them.
+ */
+export function withoutPaths(text: string): string {
+  if (!/[/\\]/.test(text)) return text;
+  return text.replace(FILE_URL, '/').replace(WINDOWS_PATH, '…/$1').replace(POSIX_PATH, '…/$1');
+}
+
+/**
+ * Text of a ComfyUI that is about to leave this house: without absolute paths, and cut where it is longer than 1,000 characters.
+ * Messages of nodes are for people, and often name where the server keeps its models.
  */
 export function redact(text: string): string {
-  const safe = text.replace(WINDOWS_PATH, '…/$1').replace(POSIX_PATH, '…/$1');
+  const safe = withoutPaths(text);
   return safe.length > MAX_LENGTH ? `${safe.slice(0, MAX_LENGTH)}…` : safe;
 }

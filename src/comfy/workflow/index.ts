@@ -1,7 +1,14 @@
 export { linkOf, parseWorkflow, withInput, type Workflow, type WorkflowNode } from './workflow.js';
 export { type AssetReference, assetReferences, referenceTo, withFileNames } from './asset-reference.js';
 export { chooseOutputNode, findOutputNode, type OutputPlace } from './output-node.js';
-export { inJobFolder, jobFolder } from './job-folder.js';
+export {
+  inJobFolder,
+  isInJobFolder,
+  jobFolder,
+  jobName,
+  takesJobFolder,
+  withCleanNames,
+} from './job-folder.js';
 export {
   embeddedForm,
   type EmbeddedForm,
