@@ -7,6 +7,7 @@ export type ComfyErrorCode =
   | 'invalid_input'
   | 'input_unavailable'
   | 'no_output'
+  | 'output_rejected'
   | 'conversion_failed'
   | 'queue_full'
   | 'node_execution_error'

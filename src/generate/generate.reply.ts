@@ -78,7 +78,9 @@ export function toPending(
 
 /** A job that has ended, as a success; or its problem, thrown. */
 export function expectSuccess(state: JobState): JobState {
-  const problem = endProblem(state, { job_id: state.id });
+  const { id, outputs } = state;
+  const kept = outputs.map((output, index) => ({ index, ...toOutputView(output) }));
+  const problem = endProblem(state, { job_id: id, ...(kept.length > 0 ? { outputs: kept } : {}) });
   if (problem !== undefined) throw problem;
   return state;
 }

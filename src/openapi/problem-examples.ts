@@ -122,6 +122,11 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   },
   interrupted: { detail: 'The job was interrupted on the backend by somebody else.', job_id: JOB_ID },
   backend_lost: { detail: 'The backend was lost while the job ran.', job_id: JOB_ID },
+  output_rejected: {
+    detail:
+      'Node 9: It is not certain that this job made the file: it was written after the prompt ran. Save with SaveImage, or under a name that no other call uses.',
+    job_id: JOB_ID,
+  },
   storage_error: { detail: 'The output folder cannot be written to.', job_id: JOB_ID },
   state_error: {
     detail: 'The server cannot write down what it has to remember.',

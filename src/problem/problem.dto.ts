@@ -92,6 +92,9 @@ export class ProblemDto {
     },
   })
   node_errors?: Record<string, NodeErrorsDto>;
+  /** What the job had made before it failed, each as in the reply of a job that succeeds. */
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object', additionalProperties: true } })
+  outputs?: object[];
   /** Errors by field of the request. */
   @ApiPropertyOptional({ type: () => [FieldErrorDto] })
   errors?: FieldErrorDto[];

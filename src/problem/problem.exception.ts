@@ -16,6 +16,8 @@ export interface ProblemExtras {
   job_url?: string | undefined;
   node_errors?: NodeErrors | undefined;
   errors?: FieldError[] | undefined;
+  /** What the job had made before it failed. */
+  outputs?: object[] | undefined;
   /** Seconds, sent as the `Retry-After` header too. */
   retry_after?: number | undefined;
 }

@@ -39,6 +39,7 @@ export const PROBLEMS = {
   out_of_memory: { status: 502, title: 'The backend ran out of memory' },
   interrupted: { status: 502, title: 'The job was interrupted on the backend' },
   backend_lost: { status: 502, title: 'The backend was lost while the job ran' },
+  output_rejected: { status: 502, title: 'Output not verified' },
   storage_error: { status: 502, title: 'The result could not be stored' },
   state_error: { status: 503, title: 'The server cannot write down what it has to remember' },
   no_backend: { status: 503, title: 'No backend can be reached' },

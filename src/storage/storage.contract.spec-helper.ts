@@ -129,6 +129,20 @@ export function describeStorage(name: string, start: () => Promise<StorageUnderT
       await expect(storage.stat(key)).rejects.toMatchObject(missing);
     });
 
+    it('keeps a file without bytes where that is said to be one', async () => {
+      const stored = await storage.put({ body: Readable.from([]), filename: 'a.png', mayBeEmpty: true });
+      expect(stored).toMatchObject({ size: 0, kind: 'file', contentType: 'application/octet-stream' });
+      expect(stored.md5).toBe('d41d8cd98f00b204e9800998ecf8427e');
+      const { stream, size } = await storage.open(stored.key);
+      expect(size).toBe(0);
+      expect(await buffer(stream)).toHaveLength(0);
+      const text = await storage.put({ body: Buffer.alloc(0), size: 0, filename: 'a.txt', mayBeEmpty: true });
+      expect(text).toMatchObject({ size: 0, contentType: expect.stringMatching(/^text/) as unknown });
+      await expect(storage.put({ body: Readable.from([]), size: 5, mayBeEmpty: true })).rejects.toMatchObject(
+        { reason: 'integrity' },
+      );
+    });
+
     it('keeps nothing of what is not as announced', async () => {
       const bytes = png();
       const integrity = { code: 'storage_error', reason: 'integrity' };

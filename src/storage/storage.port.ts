@@ -20,6 +20,8 @@ export type FileToStore = (FileBody | { fetch: () => Promise<FileBody> }) & {
   filename?: string;
   /** Where the file cannot be taken everywhere it has to be: does what has been taken stay? @default true, since renderings are dear */
   keepsLocal?: boolean;
+  /** Is a file without bytes a file? Otherwise it is `storage_error` (reason `empty`). @default false */
+  mayBeEmpty?: boolean;
   /** Aborting it stops the write, removes what was written and rejects with the signal's reason. */
   signal?: AbortSignal;
 };
@@ -31,7 +33,7 @@ export interface StoredFile {
   kind: FileKind;
   /** Media type read from the bytes, `application/octet-stream` where they tell none. */
   contentType: string;
-  /** Length in bytes, > 0. */
+  /** Length in bytes. */
   size: number;
   /** Lower-case hex MD5 of the bytes. */
   md5: string;

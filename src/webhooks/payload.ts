@@ -42,7 +42,7 @@ export function endBody(event: WebhookEvent, state: JobState, baseUrl: string): 
     job_id: id,
     job_url: jobUrl(id, baseUrl),
     status,
-    ...(status === 'succeeded'
+    ...(status === 'succeeded' || outputs.length > 0
       ? { outputs: outputs.map((output, index) => ({ index, ...toOutputView(output) })) }
       : {}),
     ...(error === undefined ? {} : { error }),

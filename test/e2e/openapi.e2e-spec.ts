@@ -57,6 +57,7 @@ const JOB: ProblemCode[] = [
   'no_output',
   'result_too_large',
   'conversion_failed',
+  'output_rejected',
   'internal_error',
   'node_execution_error',
   'out_of_memory',

@@ -62,6 +62,7 @@ const FAILED: ReadonlySet<string> = new Set([
   'no_output',
   'cancelled',
   'conversion_failed',
+  'output_rejected',
   'input_unavailable',
 ]);
 

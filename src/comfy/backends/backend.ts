@@ -25,7 +25,8 @@ import { fileRefusedError, InputFolder } from './input-folder.js';
 import { LostJobs } from './lost-jobs.js';
 import { ModelMemory } from './model-memory.js';
 import { NodeClasses } from './node-classes.js';
-import { type BackendRun, startRun } from './start-run.js';
+import { type BackendRun, type RunParts, startRun } from './start-run.js';
+import { Turns } from './turns.js';
 
 export interface BackendRules {
   /** Prompts it may hold at once: one runs, the others wait there so that the GPU never idles between two. */
@@ -71,6 +72,7 @@ export class Backend {
   private readonly inputFolder: InputFolder;
   private readonly memory = new ModelMemory();
   private readonly classes: NodeClasses;
+  private readonly parts: RunParts;
   private readonly runs = new Map<string, OngoingRun>();
   private drained = false;
   private readonly closing = new Subject<void>();
@@ -103,6 +105,12 @@ export class Backend {
     this.client = new ComfyClient(address, askingInTime(client, deadlines), rules.owner);
     this.inputFolder = new InputFolder(this.client);
     this.classes = new NodeClasses((name) => this.client.nodeClass(name));
+    this.parts = {
+      client: this.client,
+      folder: this.inputFolder,
+      classes: this.classes,
+      turns: new Turns(),
+    };
     this.check = new HealthCheck({
       client: this.client,
       knows: (className) => this.knows(className),
@@ -284,9 +292,8 @@ export class Backend {
       this.memory.use(models, run.givenAt);
       this.lastGiven = performance.now();
       this.runs.set(promptId, run);
-      const knows = (className: string) => this.knows(className);
       const { hasAlternative } = this;
-      return startRun(this.client, this.inputFolder, { ...request, hasAlternative }, knows)
+      return startRun(this.parts, { ...request, hasAlternative })
         .pipe(
           withDeadlines(deadlines, deadlines.jobMs * this.rules.slots + deadlines.stallMs),
           tap({
@@ -368,6 +375,11 @@ export class Backend {
   /** The bytes of an output. @throws BackendError */
   view(file: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     return this.client.view(file, signal);
+  }
+
+  /** Does it answer a question now? Never rejects. */
+  isAnswering(): Promise<boolean> {
+    return this.client.answers();
   }
 
   /** Lets the server forget a prompt whose outputs are safe. */

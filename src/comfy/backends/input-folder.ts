@@ -14,8 +14,8 @@ export interface InputFile {
   open: () => Promise<{ stream: Readable; size: number }>;
 }
 
-/** Apart from what people upload themselves. */
-const SUBFOLDER = 'comfy-sync';
+/** Below ComfyUI's input folder, apart from what people upload themselves. */
+export const INPUT_SUBFOLDER = 'comfy-sync';
 
 /** Files remembered to be there. */
 const MAX_KNOWN = 10_000;
@@ -76,7 +76,7 @@ export class InputFolder {
     let sourceError: unknown;
     stream.once('error', (error) => (sourceError = error));
     try {
-      return await this.client.upload({ name, subfolder: SUBFOLDER, size, body: stream }, signal);
+      return await this.client.upload({ name, subfolder: INPUT_SUBFOLDER, size, body: stream }, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw sourceError ?? uploadError(error);

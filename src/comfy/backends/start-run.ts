@@ -18,9 +18,13 @@ import {
   SOCKET_OUTPUT_CLASS,
   type UrlInput,
   withFileNames,
+  withMark,
   type Workflow,
 } from '../workflow/index.js';
 import type { InputFile, InputFolder } from './input-folder.js';
+import type { NodeClasses } from './node-classes.js';
+import { planOutputs } from './output-plan.js';
+import type { Turns } from './turns.js';
 
 /** A run as the engine asks for it. */
 export interface BackendRun extends RunRequest {
@@ -36,36 +40,68 @@ export interface BackendRun extends RunRequest {
   urls?: readonly UrlInput[];
   /** What decides how long it takes: see `shapeOf`. */
   shape: string;
+  /** The job's own folder in ComfyUI's output folder; undefined: it has none. */
+  folder?: string | undefined;
+  /** Differs from try to try: nodes whose files could be another job's are run again for it. */
+  mark: string;
+  /** Resolves when the files of the run are safe, or given up. */
+  stored: Promise<unknown>;
 }
 
 /** Milliseconds that a run which is adopted waits for the connection; then it is run elsewhere, and stopped here should it turn up. */
 const ADOPT_WITHIN_MS = 300_000;
 
+/** What of a ComfyUI a run needs. */
+export interface RunParts {
+  client: ComfyClient;
+  folder: InputFolder;
+  classes: NodeClasses;
+  turns: Turns;
+}
+
 /**
- * Runs a prompt with the files that it names, which are uploaded first; one that is adopted runs there already, and is followed. Where
- * there is a choice how its pictures come, the way is told before anything is sent.
- * @param knows see `Backend.knows`
+ * Runs a prompt with the files that it names, which are uploaded first; one that is adopted runs there already, and is followed. One whose
+ * nodes may overwrite files of others takes its turn among those.
  */
-export function startRun(
-  client: ComfyClient,
-  folder: InputFolder,
-  { overSocket, ...request }: BackendRun,
-  knows: (className: string) => Promise<boolean>,
-): Observable<RunEvent> {
-  if (overSocket === undefined) return start(client, folder, request);
+export function startRun(parts: RunParts, request: BackendRun): Observable<RunEvent> {
+  const { turns, classes } = parts;
+  const { workflow, overSocket, mark, stored } = request;
+  // What classes there are is not known until the connection is back, so it counts as one that may overwrite files.
+  if (request.adopted) return turns.take(start(parts, request), stored, false);
+  return defer(() => planOutputs(workflow, request, (name) => classes.find(name))).pipe(
+    switchMap(({ targets, rerun }) => {
+      const started$ = startEitherWay(parts, {
+        ...request,
+        targets,
+        workflow: withMark(workflow, rerun, mark),
+        overSocket: overSocket && withMark(overSocket, rerun, mark),
+      });
+      return rerun.size === 0 ? started$ : turns.take(started$, stored);
+    }),
+  );
+}
+
+/** Where there is a choice how its pictures come, the way is told before anything is sent. */
+function startEitherWay(parts: RunParts, { overSocket, ...request }: BackendRun): Observable<RunEvent> {
+  if (overSocket === undefined) return start(parts, request);
   // Who does not say will not take the prompt either, or takes it as it came.
-  const socket$ = defer(() => knows(SOCKET_OUTPUT_CLASS).catch(() => false));
+  const socket$ = defer(() =>
+    parts.classes.find(SOCKET_OUTPUT_CLASS).then(
+      (known) => known !== undefined,
+      () => false,
+    ),
+  );
   return socket$.pipe(
     switchMap((socket) =>
       concat(
         of<RunEvent>({ type: 'way', outputsVia: socket ? 'socket' : 'files' }),
-        defer(() => start(client, folder, socket ? { ...request, workflow: overSocket } : request)),
+        defer(() => start(parts, socket ? { ...request, workflow: overSocket } : request)),
       ),
     ),
   );
 }
 
-function start(client: ComfyClient, folder: InputFolder, request: BackendRun): Observable<RunEvent> {
+function start({ client, folder }: RunParts, request: BackendRun): Observable<RunEvent> {
   if (request.adopted) return adopt(client, request);
   const { inputs = [] } = request;
   if (inputs.length === 0) return client.run(request);

@@ -113,6 +113,14 @@ export class ComfyClient {
     return this.http.view(file, signal);
   }
 
+  /** Does it answer a question now? Never rejects. */
+  async answers(): Promise<boolean> {
+    return this.http.queue().then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Puts a file into a folder of the server. @returns what a node has to say to mean it @throws BackendError */
   upload(file: FileToUpload, signal: AbortSignal): Promise<string> {
     return this.http.upload(file, signal);

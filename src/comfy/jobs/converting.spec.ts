@@ -10,6 +10,7 @@ import { Job } from './job.js';
 import { JobRunner } from './job-runner.js';
 import type { JobRequest } from './job.types.js';
 import { OutputKeeper } from './output-keeper.js';
+import { OutputProof } from './output-proof.js';
 import { PictureMemory } from './picture-memory.js';
 
 const MIB = 1024 * 1024;
@@ -58,7 +59,7 @@ const file = (name: string): RunOutput => ({
   displayNode: '9',
   kind: 'images',
   form: 'file',
-  file: { filename: name, subfolder: '', type: 'output' },
+  file: { filename: name, subfolder: 'sync/20261201/ob/job', type: 'output' },
 });
 const frame = (bytes: number): RunOutput => ({
   node: '9',
@@ -74,11 +75,12 @@ const backend = {
   run: () =>
     of<RunEvent[]>(
       { type: 'accepted', promptId: 'p', nodeErrors: {} },
+      { type: 'times', start: 1_000, end: 2_000 },
       { type: 'output', output: file('a.png') },
     ),
   view: () => {
     fetched += 1;
-    return Promise.resolve({ body: Readable.from([Buffer.from('x')]), size: 1 });
+    return Promise.resolve({ body: Readable.from([Buffer.from('x')]), size: 1, lastModified: 1_000 });
   },
   praise: () => undefined,
   learnStoring: () => undefined,
@@ -87,6 +89,13 @@ const backend = {
   confirm: (failure: unknown) => Promise.resolve(failure),
   hasPartnerNodes: () => Promise.resolve(false),
 } as unknown as Backend;
+
+/** What the server says of its files is true of this run. */
+function proven(): OutputProof {
+  const proof = new OutputProof({ job: 'job', attempt: 1, workflow: request.workflow });
+  proof.noteTimes({ start: 1_000, end: 2_000 });
+  return proof;
+}
 
 function keep(memory = new PictureMemory()): OutputKeeper {
   return new OutputKeeper({
@@ -101,6 +110,8 @@ function keep(memory = new PictureMemory()): OutputKeeper {
     limits: LIMITS,
     memory,
     kept: () => undefined,
+    warn: () => undefined,
+    proof: proven(),
   });
 }
 

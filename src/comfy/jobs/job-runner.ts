@@ -6,10 +6,12 @@ import type { Assets } from '../../assets/index.js';
 import type { Images } from '../../images/index.js';
 import type { Backend } from '../backends/index.js';
 import type { OutputsVia, RunEvent } from '../client/index.js';
-import { ComfyError } from '../comfy.error.js';
+import { ComfyError, type ComfyErrorCode } from '../comfy.error.js';
 import {
   inJobFolder,
   jobFolder,
+  jobName,
+  withCleanNames,
   overSocket,
   type UrlInput,
   wantsSocket,
@@ -18,8 +20,10 @@ import {
 import { describeError, toFailure } from './failure.js';
 import type { Job } from './job.js';
 import { isFinal } from './job.reducer.js';
-import type { JobEvent, JobFailure, JobRequest } from './job.types.js';
-import { type KeepLimits, OutputKeeper } from './output-keeper.js';
+import type { JobEvent, JobFailure, JobOutput, JobRequest } from './job.types.js';
+import type { KeepLimits } from './output-fetcher.js';
+import { OutputKeeper } from './output-keeper.js';
+import { OutputProof } from './output-proof.js';
 import { PictureMemory } from './picture-memory.js';
 import { judge, type Retry, type RetryRules } from './retry-policy.js';
 
@@ -46,6 +50,17 @@ interface Trial {
   /** See `Backend.hasPartnerNodes`; asked once the prompt was taken. */
   partners?: Promise<boolean | undefined>;
 }
+
+/** Ends of a prompt before which its nodes may have made files. */
+const SALVAGED: ReadonlySet<ComfyErrorCode> = new Set([
+  'node_execution_error',
+  'out_of_memory',
+  'interrupted',
+  'job_timeout',
+]);
+
+/** Milliseconds that the end of a job which failed waits for the files that were made before. */
+const SALVAGE_MS = 30_000;
 
 /** Makes one try at a job on one backend. */
 export class JobRunner {
@@ -97,7 +112,14 @@ export class JobRunner {
     const attempt = new AbortController();
     const stop = () => attempt.abort(job.signal.reason);
     job.signal.addEventListener('abort', stop, { once: true });
+    const proof = new OutputProof({
+      job: job.id,
+      attempt: job.state.attempts.length + 1,
+      workflow: request.workflow,
+    });
     const keeper = new OutputKeeper({
+      proof,
+      warn: (warning) => job.apply({ type: 'warned', warning }),
       job: job.id,
       request,
       backend,
@@ -112,7 +134,7 @@ export class JobRunner {
     });
     const trial: Trial = { promptId, adopted, accepted: adopted };
     try {
-      await this.render(job, request, backend, keeper, attempt, trial);
+      await this.render(job, request, backend, { keeper, proof }, attempt, trial);
       this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
       return undefined;
     } catch (caught) {
@@ -121,11 +143,12 @@ export class JobRunner {
       const partners = () => trial.partners ?? backend.hasPartnerNodes(request.workflow);
       const paid = mayBePaid && ((await partners()) ?? request.extraData !== undefined);
       const verdict =
-        isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, error, paid);
+        isFinal(job.state) || job.letGo ? undefined : await this.settle(job, backend, keeper, error, paid);
       if (verdict !== undefined || job.signal.aborted) {
         attempt.abort(error);
         // No reply will ever name what this try has stored, unless it says where the unconverted is.
-        if (job.state.failure?.code !== 'conversion_failed') void keeper.discard();
+        const { failure, outputs } = job.state;
+        if (failure?.code !== 'conversion_failed') void keeper.discard(new Set(outputs.map(({ id }) => id)));
       }
       if (verdict?.counts) {
         job.apply({
@@ -144,54 +167,66 @@ export class JobRunner {
     job: Job,
     request: JobRequest,
     backend: Backend,
-    keeper: OutputKeeper,
+    { keeper, proof }: { keeper: OutputKeeper; proof: OutputProof },
     aborting: AbortController,
     trial: Trial,
   ): Promise<void> {
     const { promptId, adopted } = trial;
     const attempt = job.state.attempts.length + 1;
     let serverId = promptId;
-    const workflow = this.options.jobFolders
-      ? inJobFolder(request.workflow, jobFolder(job.id, attempt, new Date()))
-      : request.workflow;
+    const named = withCleanNames(request.workflow);
+    const folder = this.options.jobFolders ? jobFolder(job.id, attempt, new Date()) : undefined;
+    const workflow = folder === undefined ? named : inJobFolder(named, folder);
+    let release = () => {};
+    const stored = new Promise<void>((resolve) => (release = resolve));
     const swapped = adopted ? undefined : this.choose(job, request, workflow);
     let rendered = false;
     let safe = false;
     let overdue: NodeJS.Timeout | undefined;
     try {
-      await lastValueFrom(
-        backend
-          .run({
-            promptId,
-            adopted,
-            workflow,
-            overSocket: swapped,
-            inputs: job.inputs ?? [],
-            urls: urlsOf(request),
-            outputNode: request.outputNode,
-            extraData: extraDataOf(request),
-            watched$: job.progressWatched$,
-            job: job.id,
-            models: job.models,
-            shape: job.shape,
-          })
-          .pipe(
-            tap((event) => {
-              if (event.type === 'accepted') {
-                serverId = event.promptId;
-                trial.accepted = true;
-                // Now, and beside the run: a backend that dies with the job will not answer any more.
-                trial.partners = backend.hasPartnerNodes(workflow);
-              }
-              if (event.type === 'output') keeper.take(event.output);
-              if (event.type === 'blocked') keeper.noteBlocked(event.message);
-              const jobEvent = toJobEvent(event);
-              if (jobEvent !== undefined) job.apply(jobEvent);
-            }),
-            takeUntil(job.ended$),
-          ),
-        { defaultValue: undefined },
-      );
+      const run$ = backend
+        .run({
+          promptId,
+          adopted,
+          workflow,
+          overSocket: swapped,
+          inputs: job.inputs ?? [],
+          urls: urlsOf(request),
+          outputNode: request.outputNode,
+          extraData: extraDataOf(request),
+          watched$: job.progressWatched$,
+          job: job.id,
+          models: job.models,
+          shape: job.shape,
+          folder,
+          mark: jobName(job.id, attempt),
+          stored,
+        })
+        .pipe(
+          tap((event) => {
+            if (event.type === 'accepted') {
+              serverId = event.promptId;
+              trial.accepted = true;
+              // Now, and beside the run: a backend that dies with the job will not answer any more.
+              trial.partners = backend.hasPartnerNodes(workflow);
+            }
+            if (event.type === 'output') keeper.take(event.output);
+            if (event.type === 'blocked') {
+              keeper.noteBlocked(event.message);
+              const { node, message } = event;
+              job.apply({ type: 'warned', warning: { code: 'output_blocked', message, node } });
+            }
+            if (event.type === 'times') proof.noteTimes(event);
+            const jobEvent = toJobEvent(event);
+            if (jobEvent !== undefined) job.apply(jobEvent);
+          }),
+          takeUntil(job.ended$),
+        );
+      await lastValueFrom(run$, { defaultValue: undefined }).catch((error: unknown) => {
+        // Another branch failed, and what is wanted was made before.
+        if (!failedWhileRunning(error) || !keeper.hasWanted) throw error;
+        job.apply({ type: 'branch_failed', nodeErrors: error.nodeErrors ?? {}, message: error.message });
+      });
       job.signal.throwIfAborted();
       rendered = true;
       this.storingNow += 1;
@@ -202,6 +237,7 @@ export class JobRunner {
       clearTimeout(overdue);
       job.signal.throwIfAborted();
       safe = true;
+      release();
       backend.praise();
       backend.learnStoring(job.shape, Date.now() - renderedAt);
       overdue = setTimeout(() => void keeper.giveUpConverting(), this.options.keep.totalMs);
@@ -213,6 +249,7 @@ export class JobRunner {
       if (rendered && !safe) backend.blame(error, job.id);
       throw error;
     } finally {
+      release();
       clearTimeout(overdue);
       if (rendered) this.storingNow -= 1;
       if (this.options.deleteHistory && !job.letGo) backend.forget(serverId);
@@ -235,10 +272,24 @@ export class JobRunner {
     return undefined;
   }
 
+  /** What a prompt made before it failed, as far as it can be had in time. Never rejects. */
+  private async salvage(keeper: OutputKeeper): Promise<readonly JobOutput[]> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<[]>((resolve) => {
+      timer = setTimeout(() => resolve([]), Math.min(SALVAGE_MS, this.options.keep.totalMs));
+    });
+    try {
+      return await Promise.race([keeper.salvage(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Ends the job, or says that it is tried again. */
   private async settle(
     job: Job,
     backend: Backend,
+    keeper: OutputKeeper,
     error: unknown,
     paid: boolean,
   ): Promise<Retry | undefined> {
@@ -247,9 +298,11 @@ export class JobRunner {
     const what = `Job ${job.id}: try ${attempts.length + 1} failed on ${backend.name}: ${describeError(error)}`;
     if (!verdict.again) {
       this.logger.warn(what);
+      const outputs = failedWhileRunning(error) ? await this.salvage(keeper) : [];
       job.apply({
         type: 'failed',
         at: Date.now(),
+        outputs,
         failure: explained(toFailure(error), attempts.length + 1, verdict.paid ?? false),
       });
       return undefined;
@@ -262,6 +315,11 @@ export class JobRunner {
 
 function extraDataOf({ extraData, pngInfo }: JobRequest): Record<string, unknown> | undefined {
   return pngInfo === undefined ? extraData : { ...extraData, extra_pnginfo: pngInfo };
+}
+
+/** Did the prompt itself fail, on a ComfyUI that still hands out what it had made before? */
+function failedWhileRunning(error: unknown): error is ComfyError {
+  return error instanceof ComfyError && SALVAGED.has(error.code);
 }
 
 function urlsOf({ media }: JobRequest): UrlInput[] {

@@ -34,6 +34,14 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
       return { ...state, preview: event.preview };
     case 'output':
       return { ...state, outputs: [...state.outputs, event.output] };
+    case 'branch_failed': {
+      const warning = { code: 'branch_failed', message: `Another branch failed. ${event.message}` } as const;
+      return {
+        ...state,
+        nodeErrors: { ...state.nodeErrors, ...event.nodeErrors },
+        warnings: withWarning(state.warnings, warning),
+      };
+    }
     case 'warned':
       return { ...state, warnings: withWarning(state.warnings, event.warning) };
     case 'rendered':
@@ -45,7 +53,12 @@ export function reduceJob(state: JobState, event: JobEvent): JobState {
     case 'succeeded':
       return { ...ended(state, event.at), status: 'succeeded', outputs: event.outputs };
     case 'failed':
-      return { ...ended(state, event.at), status: 'failed', failure: event.failure, outputs: [] };
+      return {
+        ...ended(state, event.at),
+        status: 'failed',
+        failure: event.failure,
+        outputs: event.outputs ?? [],
+      };
     case 'cancelled':
       return { ...ended(state, event.at), status: 'cancelled', outputs: [] };
   }

@@ -111,11 +111,11 @@ export interface JobState {
   seeds?: readonly DrawnSeed[];
   /** The newest preview; gone when the job ends. */
   preview?: JobPreview;
-  /** Branches of the workflow that ComfyUI skipped (recording 16). */
+  /** Branches of the workflow that ComfyUI skipped (recording 16), or that failed while others did not. */
   nodeErrors?: NodeErrors;
   /** What went wrong without ending the job, in the order in which it happened; absent: nothing. */
   warnings?: readonly JobWarning[];
-  /** As they come; complete, and in the order that `inOrder` says, when the status is `succeeded`. */
+  /** As they come; complete, and in the order that `inOrder` says, when the status is `succeeded`; of a job that failed, what was made before. */
   outputs: readonly JobOutput[];
   failure?: JobFailure;
 }
@@ -129,6 +129,8 @@ export type JobEvent =
   | { type: 'progress'; progress: RunProgress }
   | { type: 'preview'; preview: JobPreview }
   | { type: 'output'; output: JobOutput }
+  /** A branch failed while the prompt ran, and what is wanted was made all the same. */
+  | { type: 'branch_failed'; nodeErrors: NodeErrors; message: string }
   /** Something went wrong that does not end the job. */
   | { type: 'warned'; warning: JobWarning }
   | { type: 'rendered'; at: number }
@@ -137,5 +139,6 @@ export type JobEvent =
   /** In line again, and nobody failed: its prompt was not found again after a restart of ours. */
   | { type: 'requeued' }
   | { type: 'succeeded'; at: number; outputs: readonly JobOutput[] }
-  | { type: 'failed'; at: number; failure: JobFailure }
+  /** `outputs`: made before the prompt failed, and kept. */
+  | { type: 'failed'; at: number; failure: JobFailure; outputs?: readonly JobOutput[] }
   | { type: 'cancelled'; at: number };

@@ -1,16 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Assets } from '../../assets/index.js';
-import { type Images, stripped } from '../../images/index.js';
+import type { Images } from '../../images/index.js';
 import { StateError } from '../../state/index.js';
-import { type Storage, StorageError, type StoredFile } from '../../storage/index.js';
-import type { Backend } from '../backends/index.js';
-import { asBackendError, BackendError, type FileRef, type RunOutput } from '../client/index.js';
+import type { StoredFile } from '../../storage/index.js';
+import type { RunOutput } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
-import { chooseOutputNode, type OutputPlace } from '../workflow/index.js';
 import { convertOutput, expectImages, notInTime } from './converter.js';
+import type { JobWarning } from './job-warning.js';
 import type { JobOutput, JobRequest } from './job.types.js';
+import { type FetcherContext, MAX_PAUSE_MS, OutputFetcher } from './output-fetcher.js';
 import { inOrder } from './output-order.js';
+import { chosenOf, isSaved, nameOf, placeOf } from './output-place.js';
+import { OutputTrouble } from './output-trouble.js';
 import { outputTypeOf } from './output-type.js';
 import type { PictureMemory } from './picture-memory.js';
 
@@ -21,42 +23,27 @@ const FILES_AT_ONCE = 4;
 export const MAX_INLINE_TEXT = 10_000;
 const MAX_INLINE_TEXTS = 100_000;
 
-export interface KeepLimits {
-  /** Milliseconds for which a file is asked for again while its backend does not hand it out. */
-  fetchRetryMs: number;
-  /** Milliseconds for which a file is written again while the storage does not take it. */
-  storeRetryMs: number;
-  /** Milliseconds that all files of a job may take, however slowly they come. */
-  totalMs: number;
-}
-
-/** First and longest pause between two tries at a file, in milliseconds; it doubles, and is jittered. */
-const MIN_PAUSE_MS = 100;
-const MAX_PAUSE_MS = 5_000;
-
 /** What a keeper works for, and with. */
-export interface KeeperContext {
+export interface KeeperContext extends FetcherContext {
   job: string;
   request: JobRequest;
-  backend: Backend;
-  storage: Storage;
   assets: OutputRecords;
   images: Pick<Images, 'convert'>;
-  /** Nothing is stored with the workflow in it, and nothing is converted with it unless that is asked for. */
-  stripMetadata: boolean;
-  signal: AbortSignal;
-  limits: KeepLimits;
   memory: PictureMemory;
   /** A file is safe. */
   kept: (output: JobOutput) => void;
+  /** A file cannot be had, and others can. */
+  warn: (warning: JobWarning) => void;
 }
 
 /** An output that came, with its place among the others. Not the output itself: that may hold a picture. */
 type Taken = Pick<RunOutput, 'node' | 'displayNode' | 'form'> & {
-  /** As it was made, once that is stored. */
-  original?: Promise<PromiseSettledResult<JobOutput>>;
+  /** As it was made, once that is stored; undefined where it cannot be had. */
+  original?: Promise<PromiseSettledResult<JobOutput | undefined>>;
   /** As it is wanted. */
-  kept?: Promise<PromiseSettledResult<JobOutput>>;
+  kept?: Promise<PromiseSettledResult<JobOutput | undefined>>;
+  /** Why it cannot be had. */
+  trouble?: OutputTrouble;
 };
 
 /** What is known of a file beside its bytes. */
@@ -68,12 +55,15 @@ type About = Pick<JobOutput, 'node' | 'place' | 'name'> & {
 export type OutputRecords = Pick<Assets, 'register' | 'remove'>;
 
 /**
- * Brings a job's files into storage. Where it is certain that a file is wanted, it sets out as soon as it is announced, while
- * the backend is still busy with the rest.
+ * Brings a job's files into storage. Where it is certain that a file is wanted and the job's own, it sets out as soon as it is announced,
+ * while the backend is still busy with the rest.
  */
 export class OutputKeeper {
   /** What waits for a decision. */
   private readonly announced = new Map<RunOutput, Taken>();
+  /** What is wanted for certain, and has to be shown to be the job's own once the prompt has ended. */
+  private readonly unproven = new Map<RunOutput, Taken>();
+  private readonly fetcher: OutputFetcher;
   private readonly limit = pLimit(FILES_AT_ONCE);
   /** Was anything saved that is wanted for certain, besides texts? */
   private saved = false;
@@ -88,7 +78,14 @@ export class OutputKeeper {
   private wanted: readonly Taken[] = [];
   private readonly converting = new AbortController();
 
-  constructor(private readonly context: KeeperContext) {}
+  constructor(private readonly context: KeeperContext) {
+    this.fetcher = new OutputFetcher(context);
+  }
+
+  /** Did the node that is asked for make anything? False where none is named. */
+  get hasWanted(): boolean {
+    return this.context.request.outputNode !== undefined && this.taken.length > 0;
+  }
 
   /** An output the run has announced. @throws ComfyError `backend_lost` where there is no room for a picture in memory */
   take(output: RunOutput): void {
@@ -103,7 +100,8 @@ export class OutputKeeper {
     if (!certain || (placeOf(output) === 'temp' && !includeTemp)) this.announced.set(output, taken);
     else {
       this.saved ||= isSaved(output);
-      this.start(output, taken);
+      if (this.fetcher.isOwn(output)) this.start(output, taken);
+      else this.unproven.set(output, taken);
     }
   }
 
@@ -114,16 +112,20 @@ export class OutputKeeper {
 
   /**
    * Resolves when all that is wanted is safe, as it was made. Once the run is over.
-   * @throws ComfyError `no_output` · `backend_lost`; StorageError
+   * @throws ComfyError `no_output` · `output_rejected` · `backend_lost`; StorageError
    */
   async originals(): Promise<void> {
-    const { request } = this.context;
-    const chosen = this.chosen();
-    for (const [output, taken] of this.announced) if (chosen.includes(output)) this.start(output, taken);
-    this.letGo();
-    this.wanted = inOrder(this.taken, Object.keys(request.workflow)).filter(({ kept }) => kept !== undefined);
+    const { request, warn } = this.context;
+    this.decide();
     if (this.wanted.length === 0 && !request.allOutputs) throw noOutput(request.outputNode, this.blocked);
-    await valuesOf(this.wanted.map(({ original }) => original));
+    const had = await valuesOf(this.wanted.map(({ original }) => original));
+    const troubles = this.wanted.flatMap(({ displayNode, trouble }) =>
+      trouble === undefined ? [] : [{ displayNode, trouble }],
+    );
+    const [first] = troubles;
+    if (first !== undefined && had.every((output) => output === undefined))
+      throw first.trouble.toError(first.displayNode);
+    for (const { displayNode, trouble } of troubles) warn(trouble.warning(displayNode));
   }
 
   /**
@@ -133,23 +135,31 @@ export class OutputKeeper {
    */
   async finish(): Promise<JobOutput[]> {
     const { convert } = this.context.request;
-    const outputs = await valuesOf(this.wanted.map(({ kept }) => kept));
+    const outputs = present(await valuesOf(this.wanted.map(({ kept }) => kept)));
     if (convert !== undefined) expectImages(outputs, convert);
     return outputs;
+  }
+
+  /** All that can be had of a prompt that failed, as it was made, in the order of `finish`. Never rejects. */
+  async salvage(): Promise<JobOutput[]> {
+    this.decide();
+    const results = await Promise.all(this.wanted.flatMap(({ original }) => original ?? []));
+    return present(results.map((result) => (result.status === 'fulfilled' ? result.value : undefined)));
   }
 
   /** What is not converted yet will not be. */
   async giveUpConverting(): Promise<void> {
     const { convert } = this.context.request;
     if (convert === undefined) return;
-    const [first] = await valuesOf(this.wanted.map(({ original }) => original));
+    const [first] = present(await valuesOf(this.wanted.map(({ original }) => original)));
     this.converting.abort(notInTime(convert, first));
   }
 
-  /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. */
-  async discard(): Promise<void> {
+  /** Takes back what was stored, once it is: no reply will ever name it. Never rejects. @param except ids that replies do name */
+  async discard(except: ReadonlySet<string> = new Set()): Promise<void> {
     await Promise.all(this.taken.flatMap(({ kept }) => kept ?? []));
-    await Promise.allSettled(this.made.map((id) => this.context.assets.remove(id)));
+    const unnamed = this.made.filter((id) => !except.has(id));
+    await Promise.allSettled(unnamed.map((id) => this.context.assets.remove(id)));
   }
 
   /** What has not been decided about is not wanted. */
@@ -158,13 +168,25 @@ export class OutputKeeper {
     this.announced.clear();
   }
 
+  /** The run is over: what is wanted sets out. */
+  private decide(): void {
+    const { request } = this.context;
+    for (const [output, taken] of this.unproven) this.start(output, taken);
+    this.unproven.clear();
+    const chosen = chosenOf(request, [...this.announced.keys()], this.saved);
+    for (const [output, taken] of this.announced) if (chosen.includes(output)) this.start(output, taken);
+    this.letGo();
+    this.wanted = inOrder(this.taken, Object.keys(request.workflow)).filter(({ kept }) => kept !== undefined);
+  }
+
   private start(output: RunOutput, taken: Taken): void {
     this.announced.delete(output);
-    const text = output.form === 'text' ? this.inline(output.text) : undefined;
+    const said = saidBy(output);
+    const text = said === undefined ? undefined : this.inline(said);
     // Converting holds up neither the files that are still on the backend, nor the memory of a picture.
-    const storing = this.limit(() => this.keep(output, text)).finally(() => this.release(output));
+    const storing = this.limit(() => this.keep(output, taken, text)).finally(() => this.release(output));
     taken.original = settled(storing);
-    taken.kept = settled(storing.then((original) => this.deliver(original)));
+    taken.kept = settled(storing.then((original) => original && this.deliver(original)));
   }
 
   private release(output: RunOutput): void {
@@ -178,23 +200,30 @@ export class OutputKeeper {
     return text;
   }
 
-  /** What waited for a decision, and is wanted. */
-  private chosen(): RunOutput[] {
-    const { outputNode, allOutputs, includeTemp = false, workflow } = this.context.request;
-    const announced = [...this.announced.keys()];
-    if (allOutputs || outputNode !== undefined) return this.saved ? [] : announced;
-    const places = placesOf(announced.filter(({ form }) => form !== 'text'));
-    const node = chooseOutputNode(workflow, places.size > 0 ? places : placesOf(announced));
-    const made = announced.filter(({ displayNode }) => displayNode === node);
-    return !includeTemp && made.some(isSaved) ? made.filter((output) => placeOf(output) !== 'temp') : made;
-  }
-
-  private async keep(output: RunOutput, text: string | undefined): Promise<JobOutput> {
+  private async keep(
+    output: RunOutput,
+    taken: Taken,
+    text: string | undefined,
+  ): Promise<JobOutput | undefined> {
     const { displayNode: node, kind, form } = output;
-    const typeOf = (stored: StoredFile) => (form === 'text' ? 'text' : outputTypeOf(stored, kind));
-    const about = { node, place: placeOf(output), name: nameOf(output), typeOf };
-    const original = await this.store(about, () => this.put(output));
-    return text === undefined ? original : { ...original, text };
+    try {
+      const typeOf = (stored: StoredFile) => (form === 'text' ? 'text' : outputTypeOf(stored, kind));
+      const about = { node, place: placeOf(output), name: nameOf(output), typeOf };
+      const original = await this.store(about, () => this.fetcher.bring(output));
+      return form !== 'text' || text === undefined ? original : { ...original, text };
+    } catch (error) {
+      if (!(error instanceof OutputTrouble)) throw error;
+      // The string named no file of this job: it is a text.
+      const said = saidBy(output);
+      if (form === 'file' && said !== undefined)
+        return this.keep(
+          { node: output.node, displayNode: node, kind, form: 'text', text: said },
+          taken,
+          text,
+        );
+      taken.trouble = error;
+      return undefined;
+    }
   }
 
   /** As the request wants it. */
@@ -211,7 +240,9 @@ export class OutputKeeper {
               storage,
               signal: AbortSignal.any([this.context.signal, this.converting.signal]),
               store: (file, name) =>
-                this.store({ ...original, name, typeOf: outputTypeOf }, () => storage.put(file)),
+                this.store({ ...original, name, typeOf: outputTypeOf }, () =>
+                  this.fetcher.persist(() => storage.put(file)),
+                ),
             },
           );
     kept(output);
@@ -221,10 +252,10 @@ export class OutputKeeper {
   /** Stores a file, and puts it on record. */
   private async store(
     { node, place, name, typeOf }: About,
-    put: () => Promise<StoredFile>,
+    persist: () => Promise<StoredFile>,
   ): Promise<JobOutput> {
     const { job, storage, assets } = this.context;
-    const stored = await this.persist(put);
+    const stored = await persist();
     try {
       const { url, expiresAt } = await storage.link(stored);
       const { id } = await this.record(() => assets.register(stored, { job, path: name }));
@@ -250,75 +281,12 @@ export class OutputKeeper {
       }
     }
   }
+}
 
-  /**
-   * What is rendered is not thrown away: while its backend is back in a moment, or the storage may be, it is tried again.
-   * @throws ComfyError `backend_lost`; StorageError
-   */
-  private async persist(put: () => Promise<StoredFile>): Promise<StoredFile> {
-    const { signal } = this.context;
-    const since = performance.now();
-    let pause = MIN_PAUSE_MS;
-    for (let tries = 1; ; tries += 1) {
-      signal.throwIfAborted();
-      try {
-        return await put();
-      } catch (error) {
-        signal.throwIfAborted();
-        const wait = pause * (0.5 + Math.random() / 2);
-        pause = Math.min(MAX_PAUSE_MS, pause * 2);
-        const patience = this.patienceWith(error);
-        // One that hangs uses up all patience by itself, and deserves a second try all the same.
-        if (patience === 0 || (tries > 1 && performance.now() - since + wait > patience)) {
-          throw error instanceof BackendError ? fetchError(error) : error;
-        }
-        // Aborted while it waits: the loop's first line throws the reason.
-        await delay(wait, undefined, { signal }).catch(() => undefined);
-      }
-    }
-  }
-
-  /** Milliseconds for which a file is tried again after this error. */
-  private patienceWith(error: unknown): number {
-    if (error instanceof BackendError) return isRefusal(error) ? 0 : this.context.limits.fetchRetryMs;
-    if (!(error instanceof StorageError)) return 0;
-    switch (error.reason) {
-      case 'full':
-      case 'read_only':
-        return this.context.limits.storeRetryMs;
-      case 'integrity':
-        // Fewer or more bytes came than were announced.
-        return error.retryable ? this.context.limits.storeRetryMs : 0;
-      default:
-        // What passes at the bucket, the storage itself has tried again.
-        return 0;
-    }
-  }
-
-  private put(output: RunOutput): Promise<StoredFile> {
-    const { signal, storage } = this.context;
-    if (output.form === 'file') return this.fetch(output.file);
-    const body = output.form === 'text' ? bytesOf(output.text) : output.bytes;
-    return storage.put({ body, size: body.length, filename: nameOf(output), signal });
-  }
-
-  private async fetch(file: FileRef) {
-    const { signal, storage, backend, stripMetadata } = this.context;
-    let sourceError: unknown;
-    const fetch = async () => {
-      const viewed = await backend.view(file, signal);
-      viewed.body.once('error', (error) => (sourceError = error));
-      // It gets shorter, which the storage would take for a file that was cut off; undici sees to it that none is.
-      return stripMetadata ? { body: stripped(viewed.body) } : viewed;
-    };
-    try {
-      return await storage.put({ fetch, filename: file.filename, signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error === sourceError) throw asBackendError(error);
-      throw error;
-    }
-  }
+/** The text of an output, or what a string was where it turns out to name no file. */
+function saidBy(output: RunOutput): string | undefined {
+  if (output.form === 'text') return output.text;
+  return output.form === 'file' ? output.orText : undefined;
 }
 
 /** So that a failure waits for whoever asks, without counting as unhandled. */
@@ -336,54 +304,8 @@ async function valuesOf<T>(all: readonly (Promise<PromiseSettledResult<T>> | und
   });
 }
 
-function placeOf(output: RunOutput): OutputPlace {
-  if (output.form !== 'file') return 'memory';
-  return output.file.type === 'temp' || output.file.type === 'input' ? output.file.type : 'output';
-}
-
-function nameOf(output: RunOutput): string {
-  if (output.form === 'file') return output.file.filename;
-  return output.form === 'text' ? 'text.txt' : `image.${output.mime === 'image/jpeg' ? 'jpg' : 'png'}`;
-}
-
-/** No stored file is empty: the file of an empty text holds the end of a line. */
-function bytesOf(text: string): Buffer {
-  return Buffer.from(text === '' ? '\n' : text);
-}
-
-/** Is it more than shown, or said? A picture that came over the socket counts as saved. */
-function isSaved(output: RunOutput): boolean {
-  const place = placeOf(output);
-  return output.form !== 'text' && (place === 'output' || place === 'memory');
-}
-
-function placesOf(outputs: readonly RunOutput[]): Map<string, OutputPlace[]> {
-  const places = new Map<string, OutputPlace[]>();
-  for (const output of outputs) {
-    places.set(output.displayNode, [...(places.get(output.displayNode) ?? []), placeOf(output)]);
-  }
-  return places;
-}
-
-/** It is there and answers, and will answer the same again (18). */
-function isRefusal({ status }: BackendError): boolean {
-  return status === 400 || status === 403 || status === 404;
-}
-
-function fetchError(error: BackendError): ComfyError {
-  if (isRefusal(error) && error.status !== 404) {
-    return new ComfyError(
-      'no_output',
-      'ComfyUI does not hand out the file that the node made. Choose another filename_prefix, without "..".',
-      { cause: error },
-    );
-  }
-  return error.status === 404
-    ? new ComfyError('backend_lost', 'ComfyUI names a file that is not on its disk any more.', {
-        reason: 'output_gone',
-        cause: error,
-      })
-    : new ComfyError('backend_lost', 'The backend was lost while its files were fetched.', { cause: error });
+function present<T>(all: readonly (T | undefined)[]): T[] {
+  return all.flatMap((each) => each ?? []);
 }
 
 function tooMuchInMemory(): ComfyError {

@@ -58,6 +58,14 @@ function judgeUnpaid(error: unknown, earlier: readonly JobAttempt[], rules: Retr
       return before ? GIVE_UP : elsewhere;
     case 'no_backend':
       return elsewhere;
+    case 'no_output':
+    case 'output_rejected': {
+      // The job did its part, and somebody else overwrote or deleted the file: once more, not for ever.
+      const again = error.code === 'output_rejected' || error.reason === 'output_gone';
+      if (!again || before) return GIVE_UP;
+      const free = error.reason === 'output_gone' ? ({ free: 'cache' } as const) : {};
+      return { again: true, counts: true, avoidMs: 0, ...free };
+    }
     case 'backend_lost':
       // Another backend knows nothing of the cache entry, and this one will know nothing of it either.
       if (error.reason === 'output_gone') return { again: true, counts: true, avoidMs: 0, free: 'cache' };

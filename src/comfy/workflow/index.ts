@@ -19,6 +19,7 @@ export {
 } from './media.js';
 export { isPathName, namesModel, type PathFault, pathFault } from './host-path.js';
 export { modelsOf } from './models.js';
+export { isOutputClass, mayOverwrite, withMark } from './output-classes.js';
 export { overSocket, SOCKET_OUTPUT_CLASS, wantsSocket } from './socket-outputs.js';
 export { type UnwrappedWorkflow, unwrapWorkflow } from './unwrap.js';
 export { shapeOf } from './shape.js';

@@ -131,7 +131,11 @@ export class LocalStorage extends Storage {
     throw source.status === 'rejected' ? source.reason : (pending as PromiseRejectedResult).reason;
   }
 
-  private async write(source: FileBody, { filename, signal }: FileToStore, pending: PendingFile) {
+  private async write(
+    source: FileBody,
+    { filename, mayBeEmpty = false, signal }: FileToStore,
+    pending: PendingFile,
+  ) {
     const announced = source.size;
     if (announced !== undefined && announced > this.options.maxFileBytes) throw this.tooLarge();
     await this.space.ensure(announced ?? 0);
@@ -153,8 +157,10 @@ export class LocalStorage extends Storage {
       hash.update(bytes);
       await writing;
     }
-    if (type === undefined) throw new StorageError('storage_error', 'empty', 'The file is empty.');
     if (announced !== undefined && size !== announced) throw wrongSize(announced, size);
+    if (type === undefined && !mayBeEmpty)
+      throw new StorageError('storage_error', 'empty', 'The file is empty.');
+    type ??= sniffMediaType(new Uint8Array(), filename);
     return { type: await type, size, md5: hash.digest('hex') };
   }
 

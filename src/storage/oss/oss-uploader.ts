@@ -77,7 +77,11 @@ export class OssUploader {
     });
     // Told where the end is, the stream ends with its last byte. Otherwise it looks for more on the disk, and where the
     // answer is faster than that, urllib takes the request for a broken one.
-    const body = handle.createReadStream({ start: 0, end: file.size - 1, highWaterMark: 256 * 1024 });
+    const body = handle.createReadStream({
+      start: 0,
+      end: Math.max(0, file.size - 1),
+      highWaterMark: 256 * 1024,
+    });
     // A running upload can be stopped in one way only: its source has to break.
     const stop = () => body.destroy(new Error('aborted'));
     signal?.addEventListener('abort', stop, { once: true });
