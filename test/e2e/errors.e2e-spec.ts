@@ -133,7 +133,7 @@ describe('errors', () => {
     expect(problem).toMatchObject({ status: 422, code: 'invalid_workflow' });
     expect(problem.node_errors).toHaveProperty('300');
     expect(JSON.stringify(problem)).not.toMatch(leaks);
-    const reply = await gateway.generate({ workflow_data: workflow, output_node_id: 277 });
+    const reply = await gateway.generate({ workflow_data: workflow });
     expect(reply.node_errors).toHaveProperty('300');
     expect(JSON.stringify(reply)).not.toMatch(leaks);
   });
@@ -209,13 +209,13 @@ describe('errors of a gateway that tries only once', () => {
     expect(await pending).toMatchObject({ status: 502, code: 'backend_lost' });
   });
 
-  it('502 backend_lost when its file is gone, or never comes', async () => {
+  it('422 no_output when its file is gone, 502 output_rejected when it never comes', async () => {
     comfy.faults.failNext('GET /view', 404);
     const gone = await generate({ workflow_data: picture(), output_node_id: 277 });
-    expect(gone).toMatchObject({ code: 'backend_lost', detail: expect.stringContaining('not on its disk') });
+    expect(gone).toMatchObject({ code: 'no_output', detail: expect.stringContaining('not on its disk') });
     comfy.faults.hangNext('GET /view', 9);
     expect(await generate({ workflow_data: picture(), output_node_id: 277 })).toMatchObject({
-      code: 'backend_lost',
+      code: 'output_rejected',
     });
     expect(await gateway.fetch('/health/ready').then(({ status }) => status)).toBe(200);
   });

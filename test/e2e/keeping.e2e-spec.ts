@@ -93,11 +93,23 @@ describe('what is rendered is not rendered again', () => {
 });
 
 describe('a file that ComfyUI has cached and nobody finds', () => {
-  it('is made again, with the cache emptied, where no folder of its own forces it', async () => {
+  it('is made again, where no folder of its own forces it', async () => {
     fleet = await Fleet.start([{}], { env: { COMFYUI_JOB_FOLDERS: 'false' } });
     const workflow = picture({ color: 3 });
     await fleet.generate(workflow);
     fleet.at(0).faults.deleteOutputFile({ filename: 'e2e_00001_.png', subfolder: '', type: 'output' });
+    const reply = await fleet.generate(workflow);
+    expect([reply.attempts, await fleet.colorOf(reply)]).toEqual([1, 3]);
+  });
+
+  it('is made again, with the cache emptied, where its node names it at random', async () => {
+    fleet = await Fleet.start([{}]);
+    const workflow = {
+      '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: 1, color: 3 } },
+      '277': { class_type: 'PreviewImage', inputs: { images: ['1', 0] } },
+    };
+    await fleet.generate(workflow);
+    fleet.at(0).faults.failNext('GET /view', 404);
     const reply = await fleet.generate(workflow);
     expect([reply.attempts, await fleet.colorOf(reply)]).toEqual([2, 3]);
     const freed = fleet.at(0).requests.filter(({ route }) => route === 'POST /free');

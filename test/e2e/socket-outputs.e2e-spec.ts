@@ -68,7 +68,8 @@ const saved = async () =>
   (await readdir(fleet.at(0).outputDir, { recursive: true, withFileTypes: true })).filter((entry) =>
     entry.isFile(),
   );
-const asked = () => fleet.at(0).requests.filter(({ route }) => route === 'GET /object_info/{class}').length;
+const asked = () =>
+  fleet.at(0).requests.filter(({ path }) => path === '/object_info/SaveImageWebsocket').length;
 
 describe.each([
   ['0.3.64', false],

@@ -62,7 +62,6 @@ const FAILED: ReadonlySet<string> = new Set([
   'no_output',
   'cancelled',
   'conversion_failed',
-  'output_rejected',
   'input_unavailable',
 ]);
 

@@ -30,6 +30,7 @@ describe('paths of another machine', () => {
     ['\\\\?\\C:\\ComfyUI\\a.png', '…/a.png'],
     ['{"path":"\\\\\\\\nas\\\\renders\\\\a.png"}', '{"path":"…/a.png"}'],
     ['copied /srv/a/x.png to /srv/b/y.png', 'copied …/x.png to …/y.png'],
+    ['/srv/a/x.png and C:\\y\\z.png', '…/x.png and …/z.png'],
     ['PATH=/usr/local/bin:/usr/bin/x', 'PATH=…/bin:…/x'],
   ])('%s', (text, safe) => {
     expect(withoutPaths(text)).toBe(safe);

@@ -1,8 +1,8 @@
 const MAX_LENGTH = 1000;
 
 /** One part of a path: words with single spaces between them, without what ends a path in a text. */
-const POSIX_PART = String.raw`[^\s/\\'"\`<>|:,;()\[\]{}]+(?: [^\s/\\'"\`<>|:,;()\[\]{}]+){0,4}`;
-const WINDOWS_PART = String.raw`[^\s/\\'"\`<>|:,;*?]+(?: [^\s/\\'"\`<>|:,;*?]+){0,4}`;
+const POSIX_PART = String.raw`[^\s/\\'"\`<>|:,;()\[\]{}…]+(?: [^\s/\\'"\`<>|:,;()\[\]{}…]+){0,4}`;
+const WINDOWS_PART = String.raw`[^\s/\\'"\`<>|:,;*?…]+(?: [^\s/\\'"\`<>|:,;*?…]+){0,4}`;
 const LAST_PART = String.raw`[^\s/\\'"\`<>|:,;()\[\]{}]*`;
 
 /** `file:///srv/…`, `/srv/ComfyUI/…`, `//srv/…`; not `and/or`, `a/b`, `https://host/x`, `./a/b`. */

@@ -21,6 +21,9 @@ export interface KeepLimits {
 const MIN_PAUSE_MS = 100;
 export const MAX_PAUSE_MS = 5_000;
 
+/** Tries at a file, at least, before it can be the file's own fault that its connection breaks. */
+const MIN_TRIES = 6;
+
 export interface FetcherContext {
   backend: Backend;
   storage: Storage;
@@ -61,6 +64,8 @@ export class OutputFetcher {
         signal.throwIfAborted();
         const wait = pause * (0.5 + Math.random() / 2);
         pause = Math.min(MAX_PAUSE_MS, pause * 2);
+        if (error instanceof BackendError && tries >= MIN_TRIES && (await this.isFaultOfFile(error)))
+          throw unreachable(error);
         const patience = this.patienceWith(error);
         // One that hangs uses up all patience by itself, and deserves a second try all the same.
         if (patience === 0 || (tries > 1 && performance.now() - since + wait > patience)) {
@@ -98,6 +103,8 @@ export class OutputFetcher {
 
   private async fetch(file: FileRef): Promise<StoredFile> {
     const { signal, storage, backend, proof, stripMetadata } = this.context;
+    // ComfyUI's answer names the file in a header, and breaks off where the name cannot stand in one.
+    if (/\p{Cc}/u.test(file.filename)) throw unusableName();
     const own = proof.isOwn(file);
     let seen: { etag: string | undefined; lastModified: number | undefined } | undefined;
     let sourceError: unknown;
@@ -145,6 +152,11 @@ export class OutputFetcher {
     }
   }
 
+  /** Does its connection break each time, while the backend answers? A silent one may yet come. */
+  private async isFaultOfFile({ fault }: BackendError): Promise<boolean> {
+    return fault === 'broken' && (await this.context.backend.isAnswering());
+  }
+
   /** Whose fault is it that the file does not come? The backend's only where it answers nothing else either. */
   private async fetchError(error: BackendError): Promise<ComfyError | OutputTrouble> {
     if (isRefusal(error)) {
@@ -154,17 +166,26 @@ export class OutputFetcher {
         error,
       );
     }
-    if (await this.context.backend.isAnswering()) {
-      return new OutputTrouble(
-        'unreachable',
-        'The file cannot be fetched from ComfyUI, which answers everything else.',
-        error,
-      );
-    }
+    if (await this.context.backend.isAnswering()) return unreachable(error);
     return new ComfyError('backend_lost', 'The backend was lost while its files were fetched.', {
       cause: error,
     });
   }
+}
+
+function unusableName(): OutputTrouble {
+  return new OutputTrouble(
+    'refused',
+    'ComfyUI cannot hand out a file whose name holds control characters, such as a line break.',
+  );
+}
+
+function unreachable(cause: unknown): OutputTrouble {
+  return new OutputTrouble(
+    'unreachable',
+    'The file cannot be fetched from ComfyUI, which answers everything else.',
+    cause,
+  );
 }
 
 function bytesOf(text: string): Buffer {

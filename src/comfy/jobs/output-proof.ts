@@ -69,7 +69,8 @@ export class OutputProof {
     const earliest = start - CLOCK_TICK_MS;
     if (at < (exact === undefined ? Math.floor(earliest / 1_000) * 1_000 : earliest))
       throw notOurs('it was written before the prompt ran');
-    if (at > end) throw notOurs('it was written after the prompt ran');
+    // ComfyUI cuts its times to whole milliseconds.
+    if (at >= end + 1) throw notOurs('it was written after the prompt ran');
   }
 
   /** @throws OutputTrouble `not_ours` where the file has changed between two looks */

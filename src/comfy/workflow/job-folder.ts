@@ -33,6 +33,11 @@ const NAME_INPUTS: ReadonlySet<string> = new Set([
 /** What no name of a file holds: control characters, line separators, halves of characters. They break ComfyUI's `/view`. */
 const UNUSABLE = /[\p{Cc}\u2028\u2029\p{Surrogate}]/gu;
 
+/** Does the class save into folders of its prefix, and list what it saves? */
+export function isFolderClass(name: string): boolean {
+  return FOLDER_CLASSES.has(name);
+}
+
 /** Does the node save into a folder that is part of its prefix, and is that prefix ours to change? */
 export function takesJobFolder({ class_type, inputs }: WorkflowNode): boolean {
   return FOLDER_CLASSES.has(class_type) && typeof inputs?.['filename_prefix'] === 'string';

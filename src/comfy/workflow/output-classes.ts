@@ -1,4 +1,4 @@
-import { takesJobFolder } from './job-folder.js';
+import { isFolderClass, takesJobFolder } from './job-folder.js';
 import { SOCKET_OUTPUT_CLASS } from './socket-outputs.js';
 import type { Workflow, WorkflowNode } from './workflow.js';
 
@@ -56,7 +56,7 @@ const MARK_INPUT = 'comfy_sync_job';
 /** Is the node known to be an output node, or to be none? Undefined: the server has to be asked. */
 export function isOutputClass(name: string): boolean | undefined {
   if (NO_OUTPUT.has(name)) return false;
-  return HARMLESS.has(name) || undefined;
+  return HARMLESS.has(name) || isFolderClass(name) || undefined;
 }
 
 /**
