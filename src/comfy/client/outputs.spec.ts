@@ -46,7 +46,11 @@ describe('data', () => {
 
 describe('shapes', () => {
   it.each([
-    ['a text in place of a list, which ComfyUI splits', { text: [...'hello world 😀'] }, ['hello world 😀']],
+    [
+      'a text in place of a list, which ComfyUI splits',
+      { text: Array.from('hello world 😀') },
+      ['hello world 😀'],
+    ],
     ['a text of one letter', { text: ['a'] }, ['a']],
     ['texts of several letters', { text: ['a', 'bc'] }, ['a', 'bc']],
     [

@@ -51,6 +51,6 @@ describe('paths of another machine', () => {
 
   it('is linear in the length of the text', () => {
     for (const piece of ['/a', '/a ', ' a/', '\\\\', 'C:\\a ', ' /', 'a a a a/', ':/', '/'])
-      withoutPaths(piece.repeat(100_000));
+      expect(withoutPaths(piece.repeat(100_000)).length).toBeGreaterThan(0);
   });
 });
