@@ -58,7 +58,6 @@ describe('the payload', () => {
         outputs: [
           {
             index: 0,
-            asset_id: 'asset',
             node_id: '277',
             kind: 'image',
             url: `${BASE}/output_images/a.png`,
