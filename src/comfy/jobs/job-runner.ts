@@ -148,7 +148,9 @@ export class JobRunner {
         attempt.abort(error);
         // No reply will ever name what this try has stored, unless it says where the unconverted is.
         const { failure, outputs } = job.state;
-        if (failure?.code !== 'conversion_failed') void keeper.discard(new Set(outputs.map(({ id }) => id)));
+        // What a job that failed lists, replies do name; what a try lists that is made again, none will.
+        const named = new Set(failure === undefined ? [] : outputs.map(({ id }) => id));
+        if (failure?.code !== 'conversion_failed') void keeper.discard(named);
       }
       if (verdict?.counts) {
         job.apply({
