@@ -39,6 +39,12 @@ module.exports = {
       to: { path: '^src/(?!outbound/)' },
     },
     {
+      name: 'connection-and-shares-are-leaves',
+      severity: 'error',
+      from: { path: '^src/(connection|shares)/' },
+      to: { path: '^src/(?!connection/|shares/|config/)' },
+    },
+    {
       name: 'printable-and-logging-are-leaves',
       severity: 'error',
       from: { path: '^src/(printable|logging)/' },
@@ -48,7 +54,7 @@ module.exports = {
       name: 'images-are-a-leaf',
       severity: 'error',
       from: { path: '^src/images/' },
-      to: { path: '^src/(?!images/|config/)' },
+      to: { path: '^src/(?!images/|shares/|config/)' },
     },
     {
       name: 'assets-know-nothing-of-jobs',
@@ -66,7 +72,7 @@ module.exports = {
       name: 'engine-imports-nothing-from-the-faces',
       severity: 'error',
       from: { path: '^src/comfy/' },
-      to: { path: '^src/(?!comfy/|assets/|storage/|state/|outbound/|images/|config/)' },
+      to: { path: '^src/(?!comfy/|assets/|storage/|state/|outbound/|images/|shares/|config/)' },
     },
     {
       name: 'the-terminal-client-stands-alone',

@@ -2,15 +2,26 @@ import { isatty } from 'node:tty';
 import type { LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Express } from 'express';
 import { UPLOAD_PATH } from './api-v2/index.js';
 import { AppModule } from './app.module.js';
+import { connectionLimits, guardServer, type TrustsProxy } from './connection/index.js';
 import { type Settings, temporaryFolderWarning } from './config/index.js';
 import { GENERATE_PATHS } from './generate/index.js';
 import { SafeLogger } from './logging/index.js';
 import { serveOpenApi } from './openapi/index.js';
 import { ProblemFilter } from './problem/index.js';
+import { refuseExchange } from './refuse-exchange.js';
 import { ProgressIoAdapter } from './progress/index.js';
-import { RequestPipe, useCors, useJsonBody, useOriginCheck } from './request/index.js';
+import {
+  KnownHosts,
+  RequestPipe,
+  useCors,
+  useJsonBody,
+  useKnownHosts,
+  useNoStore,
+  useOriginCheck,
+} from './request/index.js';
 
 const LEVELS: LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
 
@@ -36,17 +47,27 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   app.disable('x-powered-by');
   // A reply to a POST is never asked for again; files bring tags of their own.
   app.disable('etag');
+  const { corsOrigins: origins, baseUrl, allowedHosts, trustProxy, maxBodyBytes } = settings.server;
+  if (trustProxy.length > 0) app.set('trust proxy', trustProxy);
+  const hosts = new KnownHosts(baseUrl, allowedHosts);
+  useKnownHosts(app, hosts);
+  useNoStore(app);
   // Before the body is read: a page that may not see the error would not learn that it was too large.
-  useCors(app, settings.server.corsOrigins);
-  const { corsOrigins: origins, baseUrl } = settings.server;
+  useCors(app, origins);
   useOriginCheck(app, { origins, baseUrl });
-  useJsonBody(app, settings.server.maxBodyBytes, [UPLOAD_PATH, ...GENERATE_PATHS]);
+  useJsonBody(app, maxBodyBytes, [UPLOAD_PATH, ...GENERATE_PATHS]);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter());
   const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_MS;
-  app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }));
+  const express: Express = app.getHttpAdapter().getInstance();
+  guardServer(server, {
+    limits: settings.server.connectionLimits ?? connectionLimits(maxBodyBytes),
+    trusts: express.get('trust proxy fn') as TrustsProxy,
+    refuse: refuseExchange,
+  });
+  app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }, hosts));
   serveOpenApi(app);
   const temporary = await temporaryFolderWarning();
   for (const warning of [...settings.warnings, ...(temporary === undefined ? [] : [temporary])]) {

@@ -1,6 +1,7 @@
 import type { Response } from 'express';
 import { fromEvent, interval, type Subscription } from 'rxjs';
 import type { JobChange, Sink } from '../feed/index.js';
+import type { EventIds } from './event-ids.js';
 
 /** Milliseconds of silence after which proxies and clients give a connection up; the official SDK after 45. */
 const HEARTBEAT_MS = 15_000;
@@ -16,6 +17,7 @@ export class EventStream implements Sink {
   constructor(
     private readonly response: Response,
     private readonly frameOf: (change: JobChange) => Buffer,
+    private readonly ids: EventIds,
   ) {
     this.drained$ = fromEvent(response, 'drain');
   }
@@ -46,7 +48,11 @@ export class EventStream implements Sink {
     this.open();
     // In one packet, and none of them copied: the same preview goes to a thousand readers.
     this.response.cork();
-    for (const change of changes) this.response.write(this.frameOf(change));
+    for (const change of changes) {
+      // Each reader counts its own; the bytes behind the id are shared by all readers.
+      this.response.write(`id: ${this.ids.next(change)}\n`);
+      this.response.write(this.frameOf(change));
+    }
     this.response.uncork();
   }
 

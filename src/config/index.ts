@@ -1,3 +1,4 @@
+export type { ConnectionLimits } from './connection-limits.js';
 export { type BackendAddress, parseComfyuiServer } from './comfyui-server.js';
 export type { LinkSecret } from './link-secrets.js';
 export { FIELD_DOCS, type FieldDoc } from './fields.js';

@@ -4,8 +4,10 @@ import { parseAllowedHosts } from './allowed-hosts.js';
 import { COMFYUI_SERVER_ACCEPTS, parseComfyuiServer } from './comfyui-server.js';
 import { choice, flag, httpUrl, integer, parsed, parsedOr, text, textOr } from './fields.js';
 import { parseBackendHeaders } from './backend-headers.js';
+import { parseHostNames } from './host-names.js';
 import { parseLinkSecrets } from './link-secrets.js';
 import { parseOrigins } from './origins.js';
+import { parseProxies } from './proxies.js';
 import { parseWebhookSecrets } from './webhook-secrets.js';
 
 /**
@@ -16,6 +18,16 @@ export const SETTINGS_SCHEMA = z.object({
   PORT: integer('Port to listen on', 0, 65_535, 3_000),
   HOST: textOr('Address to listen on', 'an IP address or a host name', '0.0.0.0'),
   SERVER_BASE_URL: httpUrl('Where callers reach this server; put before every URL of ours in a reply'),
+  ALLOWED_HOSTS: parsed(
+    'Names under which callers reach this server, beside that of SERVER_BASE_URL; a Host header with another name gets 421',
+    'names without scheme and port, `*.` before a domain, separated by commas, e.g. pictures.example.com',
+    parseHostNames,
+  ),
+  TRUST_PROXY: parsed(
+    'Reverse proxies in front of this server: what they say in X-Forwarded-For is the address of the caller',
+    'addresses and ranges, loopback, linklocal or uniquelocal, separated by commas, e.g. loopback, 10.0.0.0/8',
+    parseProxies,
+  ),
   LOG_LEVEL: choice(
     'The least important log lines to write',
     ['error', 'warn', 'log', 'debug', 'verbose'],

@@ -137,6 +137,16 @@ describe('readSettings', () => {
   });
 });
 
+describe('STATE_DIR', () => {
+  it.each(['out', 'out/', './out/state', 'out/../out/x'])('may not be served: %s', (STATE_DIR) => {
+    expect(() => readSettings({ OUTPUT_DIR: 'out', STATE_DIR })).toThrow(/STATE_DIR: read .*served/);
+  });
+
+  it.each(['state', 'output', '..'])('may lie elsewhere: %s', (STATE_DIR) => {
+    expect(readSettings({ OUTPUT_DIR: 'out', STATE_DIR }).state.directory).toBe(STATE_DIR);
+  });
+});
+
 describe('.env.example', () => {
   const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').split('\n');
   const documented = lines.flatMap((line, index) => {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { BackendAddress } from './comfyui-server.js';
 import { FIELD_DOCS } from './fields.js';
+import type { ConnectionLimits } from './connection-limits.js';
 import type { LinkSecret } from './link-secrets.js';
 import { parseOssEndpoint } from './oss-endpoint.js';
+import { isWithin } from './served-folder.js';
 import { SETTINGS_SCHEMA } from './settings.schema.js';
 import type { WebhookSecret } from './webhook-secrets.js';
 import { StartError } from './start.error.js';
@@ -30,9 +32,15 @@ export interface Settings {
     port: number;
     /** No trailing slash. */
     baseUrl: string | undefined;
+    /** Names of this server beside that of `baseUrl`; `*.` before a domain. */
+    allowedHosts: string[];
+    /** Addresses and ranges of reverse proxies. */
+    trustProxy: string[];
     maxBodyBytes: number;
     /** Origins of web pages that may call; absent: none. */
     corsOrigins: '*' | string[] | undefined;
+    /** For tests: limits of what callers can hold by sending or reading slowly. */
+    connectionLimits?: ConnectionLimits;
   };
   log: { level: Env['LOG_LEVEL']; format: Env['LOG_FORMAT'] };
   comfy: {
@@ -115,6 +123,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const warnings: string[] = [];
   const backends = withHeaders(values, mistakes);
   const oss = readOss(values, mistakes, warnings, isSet(env['ENABLE_OSS']));
+  if (values.STATE_DIR !== undefined && isWithin(values.STATE_DIR, values.OUTPUT_DIR)) {
+    mistakes.push(
+      `STATE_DIR: read ${JSON.stringify(values.STATE_DIR)}, which is OUTPUT_DIR or in it, and that is served at /output_images; accepted: a folder elsewhere`,
+    );
+  }
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   if (values.WEBHOOK_SECRETS !== undefined && values.SERVER_BASE_URL === undefined) {
     warnings.push(
@@ -126,6 +139,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       host: values.HOST,
       port: values.PORT,
       baseUrl: values.SERVER_BASE_URL,
+      allowedHosts: values.ALLOWED_HOSTS ?? [],
+      trustProxy: values.TRUST_PROXY ?? [],
       maxBodyBytes: values.MAX_BODY_MB * MIB,
       corsOrigins: values.CORS_ORIGINS,
     },

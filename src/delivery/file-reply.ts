@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
+import { ProblemException } from '../problem/index.js';
 import type { ByteRange, FileStat, OpenFile } from '../storage/index.js';
 import { parseByteRange } from './byte-range.js';
 import { setFileHeaders } from './file-headers.js';
@@ -22,6 +23,7 @@ export async function sendFile(
   response: Response,
 ): Promise<void> {
   const file = await source.stat();
+  expectPreconditions(request, file);
   setFileHeaders(response, file, secondsLeft);
   if (hasIt(request, file)) {
     response.status(304).end();
@@ -46,10 +48,36 @@ export async function sendFile(
   await pipeline(stream, response).catch(() => undefined);
 }
 
-/** RFC 9110, 13.1.2: `If-None-Match` compares weakly. */
-function hasIt({ headers }: Request, { etag }: FileStat): boolean {
+/**
+ * RFC 9110, 13.1.1 and 13.1.4: `If-Match` compares strongly, and counts before `If-Unmodified-Since`.
+ * @throws ProblemException `precondition_failed`
+ */
+function expectPreconditions({ headers }: Request, { etag, lastModified }: FileStat): void {
+  const tags = headers['if-match'];
+  const since = Date.parse(headers['if-unmodified-since'] ?? '');
+  const holds =
+    tags === undefined
+      ? Number.isNaN(since) || secondsOf(lastModified.getTime()) <= secondsOf(since)
+      : tags.trim() === '*' || tags.split(',').some((tag) => tag.trim() === etag);
+  if (holds) return;
+  throw new ProblemException(
+    'precondition_failed',
+    'The file is not as If-Match or If-Unmodified-Since says.',
+  );
+}
+
+/** Dates of headers have no milliseconds. */
+function secondsOf(ms: number): number {
+  return Math.floor(ms / 1_000);
+}
+
+/** RFC 9110, 13.1.2 and 13.1.3: `If-None-Match` compares weakly, and counts before `If-Modified-Since`. */
+function hasIt({ headers }: Request, { etag, lastModified }: FileStat): boolean {
   const tags = headers['if-none-match'];
-  if (tags === undefined) return false;
+  if (tags === undefined) {
+    const since = Date.parse(headers['if-modified-since'] ?? '');
+    return !Number.isNaN(since) && secondsOf(lastModified.getTime()) <= secondsOf(since);
+  }
   return tags.trim() === '*' || tags.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }
 

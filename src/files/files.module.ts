@@ -1,7 +1,7 @@
 import { Inject, Module, type NestModule } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ServeStaticModule } from '@nestjs/serve-static';
-import { OUTPUT_ROUTE, STORAGE_OPTIONS, type StorageOptions } from '../storage/index.js';
+import { OUTPUT_ROUTE, Storage, STORAGE_OPTIONS, type StorageOptions } from '../storage/index.js';
 import { FilesController } from './files.controller.js';
 import { guardOutput } from './output-guard.js';
 import { staticOptions } from './static-options.js';
@@ -20,6 +20,7 @@ export class FilesModule implements NestModule {
   constructor(
     private readonly host: HttpAdapterHost,
     @Inject(STORAGE_OPTIONS) private readonly options: StorageOptions,
+    private readonly storage: Storage,
   ) {}
 
   /**
@@ -27,6 +28,6 @@ export class FilesModule implements NestModule {
    * and in this hook, because it comes before serve-static's own.
    */
   configure(): void {
-    this.host.httpAdapter.use(OUTPUT_ROUTE, guardOutput(this.options.directory));
+    this.host.httpAdapter.use(OUTPUT_ROUTE, guardOutput(this.options.directory, this.storage));
   }
 }

@@ -79,7 +79,7 @@ describe('/output_images', () => {
     const whole = await ask(url);
     expect([whole.status, whole.headers.get('content-type')]).toEqual([200, 'image/png']);
     expect(whole.bytes).toEqual(PNG);
-    expect(whole.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(whole.headers.get('cache-control')).toBe('private, max-age=31536000, immutable');
     expectSafe(whole.headers);
     const etag = whole.headers.get('etag') ?? '';
     expect(etag).toMatch(/^"/);
@@ -103,7 +103,7 @@ describe('/output_images', () => {
     for (const name of ['page.html', 'picture.svg']) {
       const { status, headers } = await ask(`/output_images/${name}`);
       expect([status, headers.get('content-type')]).toEqual([200, 'application/octet-stream']);
-      expect(headers.get('cache-control')).toBe('no-cache');
+      expect(headers.get('cache-control')).toBe('private, no-cache');
       expectSafe(headers);
     }
   });
@@ -252,6 +252,36 @@ describe('/files with a bucket', () => {
     }
     expect((await ask(url.replace(key, '%zz'))).status).toBe(400);
     expect((await ask(url, {}, 'POST')).status).toBe(404);
+  });
+
+  it.each(['gateway', 'proxy', 'auto'] as const)('is the only way to a file (%s)', async (urlMode) => {
+    const { key } = await startWithBucket({ urlMode });
+    const path = `/output_images/${key}`;
+    for (const [headers, method] of [
+      [{}, 'GET'],
+      [{}, 'HEAD'],
+      [{ range: 'bytes=0-1' }, 'GET'],
+      [{ range: 'bytes=100-' }, 'GET'],
+      [{ 'if-none-match': '*' }, 'GET'],
+      [{ 'if-match': '"x"' }, 'GET'],
+    ] as [Record<string, string>, string][]) {
+      const { status, headers: told } = await ask(path, headers, method);
+      expect([status, told.get('etag'), told.get('content-range')]).toEqual([404, null, null]);
+    }
+    for (const way of [
+      path.replace('.', '%2e'),
+      path.toUpperCase(),
+      `${path}/`,
+      `/output_images//${key}`,
+      `${path}?x`,
+    ]) {
+      expect((await ask(way)).status, way).toBe(404);
+    }
+  });
+
+  it('serves what links without a signature lead to, as they are out', async () => {
+    const { key } = await startWithBucket({ urlMode: 'public' });
+    expect((await ask(`/output_images/${key}`)).status).toBe(200);
   });
 
   it.each([true, false])('streams, whole and in part (local copy there: %s)', async (local) => {

@@ -27,9 +27,9 @@ function setHeaders(response: ServerResponse, path: string, { size }: { size: nu
   response.setHeader('Content-Type', contentTypeOf(name));
   if (isKey(name)) {
     response.setHeader('ETag', etagOf(name, size));
-    response.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
+    response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
   } else {
     // Not one of ours, so nobody promised that it stays as it is.
-    response.setHeader('Cache-Control', 'no-cache');
+    response.setHeader('Cache-Control', 'private, no-cache');
   }
 }

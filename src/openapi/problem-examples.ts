@@ -20,6 +20,7 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   not_found: { detail: 'There is nothing at this address. The addresses are listed at /docs.' },
   blob_not_found: { detail: 'No file with this hash is known here. Upload it with POST /api/v2/assets.' },
   method_not_allowed: { detail: 'Files can be read only (GET, HEAD).' },
+  request_timeout: { detail: 'Nothing of the body arrived for 30 s. Send it again.' },
   cancelled: { detail: 'The job was cancelled before it was done.', job_id: JOB_ID },
   hash_mismatch: {
     detail:
@@ -27,9 +28,14 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   },
   asset_in_use: { detail: 'A job that has not ended needs this asset.' },
   link_expired: { detail: 'This link was good for a limited time, which is over.' },
+  precondition_failed: { detail: 'The file is not as If-Match or If-Unmodified-Since says.' },
   payload_too_large: { detail: 'The body is larger than this server takes (MAX_BODY_MB).' },
   unsupported_media_type: { detail: 'Send the body as JSON, with Content-Type: application/json.' },
   range_not_satisfiable: { detail: 'The file has 4752 bytes.' },
+  host_not_allowed: {
+    detail:
+      'This server is not known under the name in the Host header. Its operator can add it (SERVER_BASE_URL, ALLOWED_HOSTS).',
+  },
   invalid_workflow: {
     detail: 'ComfyUI refuses the workflow: Prompt outputs failed validation',
     job_id: JOB_ID,
@@ -97,6 +103,10 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   webhooks_off: {
     detail: 'webhook_url: this server signs no webhooks, because its operator has not set WEBHOOK_SECRETS.',
   },
+  too_many_requests: {
+    detail: 'Too many bytes of unfinished bodies come from this address at once. Send fewer at a time.',
+    retry_after: 5,
+  },
   queue_full: { detail: '1000 jobs are waiting already. Try again in a moment.', retry_after: 5 },
   webhooks_full: {
     detail: 'Too many webhooks wait to be delivered. Try again later, or without webhook_url.',
@@ -131,6 +141,10 @@ export const PROBLEM_EXAMPLES: Record<ProblemCode, ProblemExample> = {
   state_error: {
     detail: 'The server cannot write down what it has to remember.',
     retry_after: 15,
+  },
+  overloaded: {
+    detail: 'Too many bytes of unfinished bodies are held at once. Try again in a moment.',
+    retry_after: 5,
   },
   no_backend: { detail: 'No ComfyUI can be reached at the moment. Try again later.', retry_after: 15 },
   shutting_down: { detail: 'The server is shutting down. Try again in a moment.', retry_after: 15 },

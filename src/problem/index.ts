@@ -3,6 +3,6 @@ export { fieldProblem, hungUp, noBoundary, noSuchJob } from './common-problems.j
 export { ApiContractErrors, contractOf, ErrorEnvelopeDto, toEnvelope } from './contract-envelope.js';
 export { FieldErrorDto, NodeErrorDto, NodeErrorsDto, ProblemDto } from './problem.dto.js';
 export { type FieldError, ProblemException, type ProblemExtras } from './problem.exception.js';
-export { ProblemFilter } from './problem.filter.js';
+export { ProblemFilter, sendProblem } from './problem.filter.js';
 export { PROBLEMS, type ProblemCode } from './problem.table.js';
 export { endProblem, failureToProblem, messageOf } from './to-problem.js';

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { isContractPath, toEnvelope } from './contract-envelope.js';
@@ -22,18 +23,7 @@ export class ProblemFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const { retry_after: retryAfter } = problem.extras;
-    for (const name of ['etag', 'last-modified', 'cache-control', 'content-disposition', 'accept-ranges']) {
-      response.removeHeader(name);
-    }
-    if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
-    if (contract) {
-      const { status, body } = toEnvelope(problem, problem.getStatus());
-      response.status(status).type('application/json').send(JSON.stringify(body));
-      return;
-    }
-    const body = toBody(problem);
-    response.status(body.status).type('application/problem+json').send(JSON.stringify(body));
+    sendProblem(problem, request, response);
   }
 
   private unexpected(error: unknown, request: Request): ProblemException {
@@ -43,6 +33,29 @@ export class ProblemFilter implements ExceptionFilter {
     );
     return new ProblemException('internal_error', 'This was not expected; the log of the server says more.');
   }
+}
+
+/** Answers with a problem, in the words of the face that was asked. Nothing may have been sent. */
+export function sendProblem(
+  problem: ProblemException,
+  request: Pick<IncomingMessage, 'url'> & { originalUrl?: string },
+  response: ServerResponse,
+): void {
+  const { retry_after: retryAfter } = problem.extras;
+  for (const name of ['etag', 'last-modified', 'content-disposition', 'accept-ranges']) {
+    response.removeHeader(name);
+  }
+  response.setHeader('Cache-Control', 'no-store');
+  if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
+  const contract = isContractPath((request.originalUrl ?? request.url ?? '').replace(/[?#].*$/, ''));
+  const { status, body } = contract
+    ? toEnvelope(problem, problem.getStatus())
+    : { status: problem.getStatus(), body: toBody(problem) };
+  const text = Buffer.from(JSON.stringify(body));
+  response.statusCode = status;
+  response.setHeader('Content-Type', `application/${contract ? 'json' : 'problem+json'}; charset=utf-8`);
+  response.setHeader('Content-Length', text.length);
+  response.end(text);
 }
 
 function toBody(problem: ProblemException): ProblemDto {

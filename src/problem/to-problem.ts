@@ -22,6 +22,8 @@ const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   400: 'invalid_request',
   404: 'not_found',
   405: 'method_not_allowed',
+  408: 'request_timeout',
+  412: 'precondition_failed',
   413: 'payload_too_large',
   415: 'unsupported_media_type',
 };
@@ -107,6 +109,8 @@ function detailOf(code: ProblemCode, message: string): string {
   switch (code) {
     case 'not_found':
       return 'There is nothing at this address. The addresses are listed at /docs.';
+    case 'precondition_failed':
+      return 'The file is not as If-Match or If-Unmodified-Since says.';
     case 'payload_too_large':
       return 'The body is larger than this server takes (MAX_BODY_MB).';
     case 'unsupported_media_type':

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { Namespace, type Server, type ServerOptions } from 'socket.io';
-import { isAllowedOrigin, type OriginRules } from '../request/index.js';
+import { hostProblem, isAllowedOrigin, type KnownHosts, type OriginRules } from '../request/index.js';
 
 /** Milliseconds that clients have to take their last messages, and then to answer our goodbye. */
 const LAST_WORDS_MS = 1_000;
@@ -20,6 +20,7 @@ export class ProgressIoAdapter extends IoAdapter {
   constructor(
     app: INestApplicationContext,
     private readonly rules: OriginRules,
+    private readonly hosts: KnownHosts,
   ) {
     super(app);
   }
@@ -34,7 +35,8 @@ export class ProgressIoAdapter extends IoAdapter {
     const mine: Partial<ServerOptions> = {
       ...options,
       ...(origins === undefined ? {} : { cors: { origin: origins === '*' ? origins : [...origins] } }),
-      allowRequest: (request, decide) => decide(null, isAllowedOrigin(request, this.rules)),
+      allowRequest: (request, decide) =>
+        decide(null, hostProblem(request, this.hosts) === undefined && isAllowedOrigin(request, this.rules)),
     };
     return super.createIOServer(port, mine as ServerOptions);
   }

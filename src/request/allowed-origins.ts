@@ -27,6 +27,8 @@ export function isAllowedOrigin(
   { origins, baseUrl }: OriginRules,
 ) {
   const { origin } = headers;
+  // Of what changes something browsers tell the origin; a page that had it left out is foreign still.
+  if (origin === undefined && headers['sec-fetch-site'] === 'cross-site' && origins !== '*') return false;
   if (origin === undefined || origins === '*' || origins?.includes(origin) === true) return true;
   if (!URL.canParse(origin)) return false;
   const { host } = new URL(origin);

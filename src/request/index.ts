@@ -17,7 +17,8 @@ export {
   withRead,
 } from './lenient.js';
 export { looksLikeGbk } from './gbk-guess.js';
-export { originOf } from './origin.js';
+export { hostProblem, KnownHosts, originOf, useKnownHosts } from './known-hosts.js';
+export { useNoStore } from './no-store.js';
 export { Prefer, PREFER_HEADER, type Preferences, tellApplied } from './prefer.js';
 export { Nested } from './nested.decorator.js';
 export { RequestPipe } from './request.pipe.js';

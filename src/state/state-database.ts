@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, chmod, mkdir } from 'node:fs/promises';
+import { access, chmod, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -45,13 +45,12 @@ export class StateDatabase {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       const path = join(directory, 'state.sqlite');
       await checkAccess(directory, path);
+      await keepPrivate(path);
       const deadline = performance.now() + waitMs;
       for (;;) {
         const database = new DatabaseSync(path);
         try {
-          const state = StateDatabase.prepare(database, true);
-          await chmod(path, 0o600);
-          return state;
+          return StateDatabase.prepare(database, true);
         } catch (error) {
           if (!isLocked(error)) release(database);
           database.close();
@@ -152,6 +151,17 @@ function release(database: Database): void {
     database.exec('SELECT count(*) FROM meta');
   } catch {
     // Then it is given back a little later.
+  }
+}
+
+/** For this user only, before anything is in it: SQLite makes its `-wal` and `-shm` files with the mode of the database. */
+async function keepPrivate(path: string): Promise<void> {
+  const file = await open(path, 'a', 0o600);
+  await file.close();
+  for (const suffix of ['', '-wal', '-shm', '-journal']) {
+    await chmod(`${path}${suffix}`, 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
 }
 

@@ -85,6 +85,9 @@ export interface StorageHealth {
 export abstract class Storage {
   abstract readonly kind: 'local' | 'oss';
 
+  /** Does everybody who knows a key get the file, at `/output_images/<key>`? Else links are signed, and nothing else leads to it. */
+  abstract readonly linksArePlain: boolean;
+
   /**
    * Keeps a file under a fresh key, all or nothing; resolves only when it is durable everywhere it has to be.
    * @throws StorageError `storage_full` · `storage_error`

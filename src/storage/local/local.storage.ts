@@ -42,6 +42,7 @@ const SPACE_CHECK_BYTES = 32 * 1024 * 1024;
 /** Files in one flat folder, served at `/output_images/<key>`. */
 export class LocalStorage extends Storage {
   readonly kind = 'local';
+  readonly linksArePlain = true;
   private readonly space: FreeSpace;
   private readonly health = new CachedCheck(() => this.probe());
 

@@ -46,6 +46,7 @@ const SPARE_SOCKETS = 8;
 /** A bucket of Aliyun OSS behind the local copies: a file is on disk first, and sent from there. */
 export class OssStorage extends Storage implements BucketFiles {
   readonly kind = 'oss';
+  readonly linksArePlain: boolean;
   readonly delivery: BucketFiles['delivery'];
   private readonly logger = new Logger(OssStorage.name);
   private readonly mode: OssUrlMode;
@@ -71,6 +72,7 @@ export class OssStorage extends Storage implements BucketFiles {
     const { maxSockets = 16, timeoutMs = 60_000, signatureVersion = 'v4' } = options;
     const { retry = RETRY_POLICY, retryForMs = 0, linkTtlSeconds } = parts;
     this.mode = options.urlMode ?? 'auto';
+    this.linksArePlain = this.mode === 'public';
     this.basePath = (options.basePath ?? '').replace(/^\/+|\/+$/g, '').replace(/.$/, '$&/');
     this.delivery = this.mode === 'proxy' ? 'stream' : 'redirect';
     this.agents = parts.agents ?? createAgents(maxSockets + SPARE_SOCKETS);

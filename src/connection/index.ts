@@ -1,0 +1,5 @@
+export { callerAddress, networkOf, type TrustsProxy } from './address.js';
+export { type Exchange, holdBytes, type Refusal } from './exchanges.js';
+export { guardServer, type GuardOptions } from './guard-server.js';
+export { MAX_PIPELINED } from './in-turn.js';
+export { connectionLimits, type ConnectionLimits } from './limits.js';
