@@ -261,9 +261,9 @@ describe('names that are not ours', () => {
       { 'sec-fetch-site': 'cross-site' },
       { origin: 'null' },
       { origin: 'https://evil.example.org' },
-    ]) {
+    ] as Record<string, string>[]) {
       const response = await gateway.post('/api/generate', body, {
-        headers: headers as Record<string, string>,
+        headers,
       });
       expect(response.status).toBe(403);
     }
