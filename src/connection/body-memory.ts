@@ -1,4 +1,4 @@
-import type { Exchange, Refusal } from './exchanges.js';
+import type { Exchange, Refusal } from './exchange.types.js';
 import type { ConnectionLimits } from './limits.js';
 
 /** Bounds the memory of unfinished bodies, by address and in all. Where it is full, bodies that stand still give way to the others. */

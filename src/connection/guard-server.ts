@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { callerAddress, type TrustsProxy } from './address.js';
-import { type Exchange, Exchanges, type Refusal } from './exchanges.js';
+import type { Exchange, Refusal } from './exchange.types.js';
+import { Exchanges } from './exchanges.js';
 import { inTurn } from './in-turn.js';
 import type { ConnectionLimits } from './limits.js';
 
