@@ -1,12 +1,15 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
-import { parseJson } from '../comfy/index.js';
+import { type JsonScan, parseJson } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
 import { readText } from './body-text.js';
+import { inflateBody } from './inflate-body.js';
+import { expectMostlyAscii, scanBounded } from './json-bounds.js';
 import { findJsonFault } from './json-fault.js';
 
-/** No workflow nests deeper than a handful; recursive code behind us must not be walked off its stack. */
-const MAX_DEPTH = 64;
+/** Bytes from which a body is read in several turns of the event loop. */
+const LARGE_BYTES = 1024 * 1024;
 
 /**
  * Reads JSON bodies of at most `maxBytes` without rounding long integers (see `parseJson`). Anything else with a body
@@ -15,11 +18,11 @@ const MAX_DEPTH = 64;
  */
 export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms: readonly string[]): void {
   // As bytes: what is not UTF-8 has to be told from what is, which no decoded text shows any more.
+  app.use(inflateBody(maxBytes));
   app.useBodyParser('raw', { type: ['application/json', 'application/*+json'], limit: maxBytes });
-  app.use((request: Request, _response: Response, next: NextFunction) => {
-    if (Buffer.isBuffer(request.body)) {
-      request.body = parseBody(readText(request.body, request.headers['content-type']));
-    } else if (hasBody(request) && !(forms.includes(request.path) && request.is('multipart/form-data'))) {
+  app.use(async (request: Request, _response: Response, next: NextFunction) => {
+    if (Buffer.isBuffer(request.body)) request.body = await readBody(request.body, request);
+    else if (hasBody(request) && !(forms.includes(request.path) && request.is('multipart/form-data'))) {
       throw new ProblemException(
         'unsupported_media_type',
         'Send the body as JSON, with Content-Type: application/json.',
@@ -29,15 +32,27 @@ export function useJsonBody(app: NestExpressApplication, maxBytes: number, forms
   });
 }
 
+/** Others get their turn between the steps: each takes some ten milliseconds where a body is as large as it may be. */
+async function readBody(bytes: Buffer, request: Request): Promise<unknown> {
+  expectMostlyAscii(bytes);
+  const text = readText(bytes, request.headers['content-type']);
+  if (bytes.length < LARGE_BYTES) return parseBody(text);
+  await immediate();
+  expectText(text);
+  const scan = scanBounded(text);
+  await immediate();
+  return parseScanned(text, scan);
+}
+
 /** JSON that came with a request; its first mistake is told by line and column. @throws ProblemException `invalid_request` */
 export function parseBody(text: string): unknown {
-  if (text.trim() === '')
-    throw new ProblemException('invalid_request', 'The body is empty; send a JSON object.');
-  if (isTooDeep(text)) {
-    throw new ProblemException('invalid_request', `The body nests deeper than ${MAX_DEPTH} levels.`);
-  }
+  expectText(text);
+  return parseScanned(text, scanBounded(text));
+}
+
+function parseScanned(text: string, scan: JsonScan): unknown {
   try {
-    return parseJson(text);
+    return parseJson(text, scan);
   } catch {
     const fault = findJsonFault(text);
     const where =
@@ -48,29 +63,12 @@ export function parseBody(text: string): unknown {
   }
 }
 
+function expectText(text: string): void {
+  if (/\S/.test(text)) return;
+  throw new ProblemException('invalid_request', 'The body is empty; send a JSON object.');
+}
+
 function hasBody(request: Request): boolean {
   const length = request.headers['content-length'];
   return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPENING = new Set([0x5b, 0x7b]);
-const CLOSING = new Set([0x5d, 0x7d]);
-
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < text.length; index += 1) {
-    const char = text.charCodeAt(index);
-    if (inString) {
-      if (char === BACKSLASH) index += 1;
-      else if (char === QUOTE) inString = false;
-    } else if (char === QUOTE) inString = true;
-    else if (OPENING.has(char)) {
-      depth += 1;
-      if (depth > MAX_DEPTH) return true;
-    } else if (CLOSING.has(char)) depth -= 1;
-  }
-  return false;
 }
