@@ -41,7 +41,7 @@ describe('scanJson', () => {
     ['[[[1]],"[[[[[["]', undefined],
     ['[[[[1]]]]', 'depth'],
     [`[${'1,'.repeat(20)}1]`, 'values'],
-    [`{${'"a":1,'.repeat(9)}"a":{}}`, undefined],
+    [`{${'"a":1,'.repeat(7)}"a":{}}`, undefined],
     ['[12345678901]', 'digits'],
     ['[-1.23456e+789]', 'digits'],
     ['["12345678901234"]', undefined],
