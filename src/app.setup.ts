@@ -49,6 +49,8 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   app.disable('etag');
   const { corsOrigins: origins, baseUrl, allowedHosts, trustProxy, maxBodyBytes } = settings.server;
   if (trustProxy.length > 0) app.set('trust proxy', trustProxy);
+  const express: Express = app.getHttpAdapter().getInstance();
+  const trusts = express.get('trust proxy fn') as TrustsProxy;
   const hosts = new KnownHosts(baseUrl, allowedHosts);
   useKnownHosts(app, hosts);
   useNoStore(app);
@@ -61,13 +63,12 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_MS;
-  const express: Express = app.getHttpAdapter().getInstance();
   guardServer(server, {
     limits: settings.server.connectionLimits ?? connectionLimits(maxBodyBytes),
-    trusts: express.get('trust proxy fn') as TrustsProxy,
+    trusts,
     refuse: refuseExchange,
   });
-  app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }, hosts));
+  app.useWebSocketAdapter(new ProgressIoAdapter(app, { origins, baseUrl }, hosts, trusts));
   serveOpenApi(app);
   const temporary = await temporaryFolderWarning();
   for (const warning of [...settings.warnings, ...(temporary === undefined ? [] : [temporary])]) {

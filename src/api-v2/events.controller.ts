@@ -6,7 +6,7 @@ import { Assets } from '../assets/index.js';
 import { isFinal } from '../comfy/index.js';
 import { JobFeed } from '../feed/index.js';
 import { ApiContractErrors, ProblemFilter } from '../problem/index.js';
-import { HangUp } from '../request/index.js';
+import { Caller, HangUp } from '../request/index.js';
 import { API_V2_OPTIONS, type ApiV2Options } from './api-v2.module-definition.js';
 import { ContractEvents } from './contract-events.js';
 import { ContractJobs } from './contract-jobs.js';
@@ -50,6 +50,7 @@ export class EventsController {
   @ApiContractErrors('not_found', 'too_many_streams', 'internal_error', 'state_error')
   getJobEvents(
     @Param('id') id: string,
+    @Caller() caller: string,
     @HangUp() hangUp: Observable<void>,
     @Req() request: Request,
     @Res() response: Response,
@@ -68,7 +69,7 @@ export class EventsController {
     }
     const context = replyContext(request, this.options, this.assets);
     const stream = new EventStream(response, (change) => this.events.frameOf(change, job, context), ids);
-    const subscription = this.feed.watch(job.id, stream);
+    const subscription = this.feed.watch(job.id, stream, caller);
     // Only now: where too many watch, the answer is another.
     stream.open();
     subscription.add(() => stream.end());

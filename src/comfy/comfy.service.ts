@@ -322,11 +322,11 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** What is wrong without a look at any file is told first. */
-  private takeIn({ workflow: given, files, outputNode }: SubmitRequest): Promise<TakenIn> {
+  private takeIn({ workflow: given, files, outputNode, caller = '' }: SubmitRequest): Promise<TakenIn> {
     const workflow = parseWorkflow(given);
     if (outputNode !== undefined) findOutputNode(workflow, outputNode);
     this.expectAssets(assetReferences(workflow));
-    this.expectRoom();
+    this.expectRoom(caller);
     return this.intake.takeIn(workflow, files);
   }
 
@@ -339,7 +339,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
     const { includeTemp, outputsVia, convert, extraData, pngInfo } = request;
     // Taking in files may have taken a while.
     this.expectAssets(assetReferences(workflow));
-    this.expectRoom();
+    this.expectRoom(caller);
     const outputNode = wanted === undefined ? undefined : findOutputNode(workflow, wanted);
     const details = {
       workflow,
@@ -365,10 +365,10 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** @throws ComfyError `shutting_down` · `no_backend` · `queue_full` */
-  private expectRoom(): void {
+  private expectRoom(caller: string): void {
     if (this.stopping) throw shuttingDown();
     if (this.dispatcher.hopeless) throw noBackend(this.pool.troubles);
-    this.queue.expectRoom();
+    this.queue.expectRoom(caller);
   }
 
   /** Goes on with what an earlier process left. */

@@ -33,4 +33,11 @@ export {
   type WarningCode,
 } from './jobs/index.js';
 export type { Workflow, WorkflowNode } from './workflow/index.js';
-export { type JsonLimits, type JsonScan, parseJson, scanJson, stringifyJson, unwrapWorkflow } from './workflow/index.js';
+export {
+  type JsonLimits,
+  type JsonScan,
+  parseJson,
+  scanJson,
+  stringifyJson,
+  unwrapWorkflow,
+} from './workflow/index.js';

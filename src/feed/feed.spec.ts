@@ -1,6 +1,7 @@
-import { Subject } from 'rxjs';
+import { Subject, type Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ComfyService, JobForecast, JobOutput, JobState, JobUpdate } from '../comfy/index.js';
+import type { ProblemException } from '../problem/index.js';
 import { changesBetween, type JobChange } from './changes.js';
 import { JobFeed, MAX_WATCHERS } from './job-feed.js';
 import type { JobSnapshot } from './job-snapshot.js';
@@ -172,11 +173,32 @@ describe('JobFeed', () => {
   });
 
   it('takes no more than ten thousand, and says when to try again', () => {
-    const watching = Array.from({ length: MAX_WATCHERS }, () => feed.watch('j', new Reader()));
+    const callers = (index: number) => `10.0.0.${Math.floor((index / MAX_WATCHERS) * 4)}`;
+    const watching = Array.from({ length: MAX_WATCHERS }, (_, index) =>
+      feed.watch('j', new Reader(), callers(index)),
+    );
     const refusal = { code: 'too_many_streams', extras: { retry_after: 5 } };
     expect(() => feed.watch('j', new Reader())).toThrow(expect.objectContaining(refusal) as Error);
     watching.pop()?.unsubscribe();
     watching.push(feed.watch('j', new Reader()));
+    for (const watch of watching) watch.unsubscribe();
+    expect(feed.watchers).toBe(0);
+  });
+
+  it('leaves places for others, whatever one caller calls itself', () => {
+    const watching: Subscription[] = [];
+    const fill = (caller: (index: number) => string) => {
+      try {
+        for (let index = 0; ; index += 1) watching.push(feed.watch('j', new Reader(), caller(index)));
+      } catch (error) {
+        return (error as ProblemException).code;
+      }
+    };
+    expect(fill(() => '10.0.0.1')).toBe('too_many_streams');
+    expect(feed.watchers).toBe(7_500);
+    expect(fill((index) => `10.0.0.1 made up ${index}`)).toBe('too_many_streams');
+    expect(feed.watchers).toBe(8_750);
+    watching.push(feed.watch('j', new Reader(), '10.0.0.2'));
     for (const watch of watching) watch.unsubscribe();
     expect(feed.watchers).toBe(0);
   });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { finalize, type Observable, ReplaySubject, share, type Subscription } from 'rxjs';
 import { ComfyService } from '../comfy/index.js';
 import { noSuchJob, ProblemException } from '../problem/index.js';
+import { type CallerKey, shareLimits, Shares } from '../shares/index.js';
 import { FanOut } from './fan-out.js';
 import type { JobSnapshot } from './job-snapshot.js';
 import { jobSnapshots } from './job-snapshots.js';
@@ -17,7 +18,7 @@ export class JobFeed {
   private readonly jobs = new Map<string, Observable<JobSnapshot>>();
   private readonly changes = new SharedChanges();
   private readonly fanOut: FanOut;
-  private watching = 0;
+  private readonly shares = new Shares(shareLimits(MAX_WATCHERS));
 
   constructor(private readonly comfy: ComfyService) {
     // While the service stops, connections are closed right after the last jobs have ended.
@@ -26,27 +27,33 @@ export class JobFeed {
 
   /**
    * Brings what happens to a job to a sink, at the sink's pace.
+   * @param caller whose share of the places it takes
    * @returns closed once the end was told; unsubscribe when the sink goes away
    * @throws ProblemException `not_found` · `too_many_streams`
    */
-  watch(id: string, sink: Sink): Subscription {
+  watch(id: string, sink: Sink, caller: CallerKey = ''): Subscription {
     if (this.comfy.find(id) === undefined) throw noSuchJob();
-    if (this.watching >= MAX_WATCHERS) {
-      throw new ProblemException('too_many_streams', 'Too many watch jobs of this server. Try again later.', {
-        retry_after: 5,
-      });
+    const exhausted = this.shares.exhausted(caller);
+    if (exhausted !== undefined) {
+      throw new ProblemException(
+        'too_many_streams',
+        exhausted === 'all'
+          ? 'Too many watch jobs of this server. Try again later.'
+          : 'Too many watch jobs from where you are. End some, or try again later.',
+        { retry_after: 5 },
+      );
     }
-    this.watching += 1;
+    this.shares.take(caller);
     const subscription = pump(this.snapshotsOf(id), sink, { fanOut: this.fanOut, changes: this.changes });
     subscription.add(() => {
-      this.watching -= 1;
+      this.shares.release(caller);
     });
     return subscription;
   }
 
   /** Watchers now, 0 to `MAX_WATCHERS`. */
   get watchers(): number {
-    return this.watching;
+    return this.shares.size;
   }
 
   /**

@@ -317,9 +317,9 @@ describe('waiting', () => {
     const abort = new AbortController();
     const open = vi.fn<() => Promise<Readable>>(() => new Promise(() => undefined));
     // As many as there are seats; who comes later has to wait.
-    const stuck = [1, 2].map(() => images.check(open, abort.signal));
+    const stuck = [1, 2].map(() => images.check(open, abort.signal, 'a'));
     await vi.waitFor(() => expect(open).toHaveBeenCalledTimes(2));
-    const behind = images.check(join(folder, 'nothing'), abort.signal);
+    const behind = images.check(join(folder, 'nothing'), abort.signal, 'a');
     const ends = Promise.allSettled([...stuck, behind]);
     await new Promise((resolve) => setTimeout(resolve, 50));
     abort.abort(new Error('enough'));

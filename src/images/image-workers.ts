@@ -1,10 +1,10 @@
-import pLimit from 'p-limit';
+import { type CallerKey, FairGate } from '../shares/index.js';
 import { ImageError } from './image.error.js';
 import { ImageWorker } from './image-worker.js';
 import type { ResultOf, Task } from './tasks.js';
 
-/** Images worked at at the same time. */
-const AT_ONCE = 2;
+/** Images worked at at the same time: of all, of one network, of one caller. Two cores are busy with two; the others are for who comes later. */
+const AT_ONCE = { total: 4, network: 3, caller: 2 };
 
 /** Milliseconds that a worker waits for the next image; a new one takes about 100 to start. */
 const IDLE_MS = 30_000;
@@ -14,7 +14,7 @@ export type Perform = <T extends Task>(task: T) => Promise<ResultOf<T>>;
 
 /** A few workers, started when there is something to do and ended when there is not. */
 export class ImageWorkers {
-  private readonly limit = pLimit(AT_ONCE);
+  private readonly gate = new FairGate(AT_ONCE);
   private idle: ImageWorker[] = [];
   private readonly all = new Set<ImageWorker>();
   private timer: NodeJS.Timeout | undefined;
@@ -28,7 +28,11 @@ export class ImageWorkers {
    * Runs `work` when a worker is free for it. An abort ends the wait at once; how many wait is bounded by whoever has jobs.
    * @throws ImageError `too_slow` · `failed`; the signal's reason; what `work` throws
    */
-  async run<T>(work: (perform: Perform) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async run<T>(
+    work: (perform: Perform) => Promise<T>,
+    signal: AbortSignal,
+    caller: CallerKey = '',
+  ): Promise<T> {
     signal.throwIfAborted();
     let abort: (() => void) | undefined;
     try {
@@ -37,10 +41,7 @@ export class ImageWorkers {
           abort = () => reject(signal.reason as Error);
           signal.addEventListener('abort', abort, { once: true });
         }),
-        this.limit(() => {
-          signal.throwIfAborted();
-          return this.withWorker(work, signal);
-        }),
+        this.gate.run(caller, signal, () => this.withWorker(work, signal)),
       ]);
     } finally {
       if (abort !== undefined) signal.removeEventListener('abort', abort);
@@ -103,7 +104,7 @@ export class ImageWorkers {
   private putBack(worker: ImageWorker): void {
     if (worker.alive && this.all.has(worker)) this.idle.push(worker);
     else this.all.delete(worker);
-    if (this.limit.activeCount > 1 || this.limit.pendingCount > 0) return;
+    if (this.gate.size > 1) return;
     this.timer = setTimeout(() => this.close(), IDLE_MS);
     this.timer.unref();
   }

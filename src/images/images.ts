@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { CallerKey } from '../shares/index.js';
 import type { ConvertOptions, TargetFormat } from './convert-options.js';
 import { damaged, ImageError } from './image.error.js';
 import { ImageWorkers, type Perform } from './image-workers.js';
@@ -44,22 +45,27 @@ export class Images implements OnApplicationShutdown {
   /**
    * Is the whole image there, and small enough? It is told by its bytes, decoded to its end, and nothing of it is kept. A
    * stream is written to a temporary file first, whatever its size; for that the signal is the only limit of time.
+   * @param caller whose share of the workers it takes
    * @returns what it is, with `truncated` where it is cut off and ComfyUI takes it all the same; of the format `other` only the header was
    * read. Undefined where it is nothing of that (JPEG XL, HEIC, a video, a text …): then it was not checked, but for the pixels of HEIC
    * @throws ImageError; the error of the stream; the signal's reason
    */
-  check(source: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
+  check(source: ImageSource, signal: AbortSignal, caller: CallerKey = ''): Promise<ImageInfo | undefined> {
     return inWorkFolder((folder) =>
-      this.workers.run(async (perform) => {
-        const path = await asFile(source, folder, signal);
-        const info = await perform({ type: 'inspect', path, maxPixels: this.maxPixels });
-        if (info === undefined || info.format === 'other') return info;
-        const decoded = await this.budget.hold(pixelsOf(info), signal, () =>
-          perform({ type: 'decode', path, info, maxPixels: this.maxPixels }),
-        );
-        if (decoded === 'unknown') return undefined;
-        return decoded === 'truncated' ? { ...info, truncated: true } : info;
-      }, signal),
+      this.workers.run(
+        async (perform) => {
+          const path = await asFile(source, folder, signal);
+          const info = await perform({ type: 'inspect', path, maxPixels: this.maxPixels });
+          if (info === undefined || info.format === 'other') return info;
+          const decoded = await this.budget.hold(pixelsOf(info), signal, () =>
+            perform({ type: 'decode', path, info, maxPixels: this.maxPixels }),
+          );
+          if (decoded === 'unknown') return undefined;
+          return decoded === 'truncated' ? { ...info, truncated: true } : info;
+        },
+        signal,
+        caller,
+      ),
     );
   }
 
@@ -73,15 +79,20 @@ export class Images implements OnApplicationShutdown {
     options: ConvertOptions,
     signal: AbortSignal,
     use: (image: ConvertedImage) => Promise<T>,
+    caller: CallerKey = '',
   ): Promise<T> {
     return inWorkFolder(async (folder) => {
       const target = join(folder, 'converted');
-      const written = await this.workers.run(async (perform) => {
-        const path = await asFile(source, folder, signal);
-        const image = await this.write(perform, path, target, options, signal);
-        if (path !== source) await rm(path, { force: true });
-        return image;
-      }, signal);
+      const written = await this.workers.run(
+        async (perform) => {
+          const path = await asFile(source, folder, signal);
+          const image = await this.write(perform, path, target, options, signal);
+          if (path !== source) await rm(path, { force: true });
+          return image;
+        },
+        signal,
+        caller,
+      );
       return use({
         ...written,
         contentType: `image/${options.format}`,

@@ -2,6 +2,7 @@ import { fromEvent, type Observable, share, Subscription } from 'rxjs';
 import type { Socket } from 'socket.io';
 import type { JobChange, JobFeed, Sink } from '../feed/index.js';
 import { ProblemException } from '../problem/index.js';
+import type { CallerKey } from '../shares/index.js';
 import type { Message } from './messages.js';
 
 /** Jobs that one client may watch at a time. */
@@ -16,6 +17,7 @@ export class ClientWatches {
   constructor(
     private readonly socket: Socket,
     private readonly feed: JobFeed,
+    private readonly caller: CallerKey,
     private readonly encode: (change: JobChange, jobId: string) => readonly Message[],
   ) {
     this.drained$ = fromEvent(socket.conn, 'drain').pipe(share());
@@ -30,7 +32,7 @@ export class ClientWatches {
     if (this.watches.size >= MAX_WATCHES) {
       throw new ProblemException('too_many_streams', `One client watches ${MAX_WATCHES} jobs at most.`);
     }
-    const watch = this.feed.watch(jobId, this.sinkFor(jobId));
+    const watch = this.feed.watch(jobId, this.sinkFor(jobId), this.caller);
     this.watches.set(jobId, watch);
     watch.add(() => {
       if (this.watches.get(jobId) === watch) this.watches.delete(jobId);

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { Namespace, type Server, type ServerOptions } from 'socket.io';
+import { callerAddress, networkOf, type TrustsProxy } from '../connection/index.js';
 import { hostProblem, isAllowedOrigin, type KnownHosts, type OriginRules } from '../request/index.js';
+import { callerKey, type CallerKey } from '../shares/index.js';
 
 /** Milliseconds that clients have to take their last messages, and then to answer our goodbye. */
 const LAST_WORDS_MS = 1_000;
@@ -12,6 +14,15 @@ const GOODBYE_MS = 1_000;
 
 /** Milliseconds that callers of every kind have to take the rest of their answers. */
 const LAST_ANSWERS_MS = 8_000;
+
+const CALLER = Symbol('caller');
+
+type Asked = IncomingMessage & { [CALLER]?: CallerKey };
+
+/** Who opened a connection. */
+export function callerOf(request: IncomingMessage): CallerKey {
+  return (request as Asked)[CALLER] ?? networkOf(request.socket.remoteAddress);
+}
 
 /** Socket.IO for pages of the allowed origins; closes in bounded time, whatever its clients do. */
 export class ProgressIoAdapter extends IoAdapter {
@@ -21,6 +32,7 @@ export class ProgressIoAdapter extends IoAdapter {
     app: INestApplicationContext,
     private readonly rules: OriginRules,
     private readonly hosts: KnownHosts,
+    private readonly trusts: TrustsProxy = () => false,
   ) {
     super(app);
   }
@@ -35,10 +47,20 @@ export class ProgressIoAdapter extends IoAdapter {
     const mine: Partial<ServerOptions> = {
       ...options,
       ...(origins === undefined ? {} : { cors: { origin: origins === '*' ? origins : [...origins] } }),
-      allowRequest: (request, decide) =>
-        decide(null, hostProblem(request, this.hosts) === undefined && isAllowedOrigin(request, this.rules)),
+      allowRequest: (request, decide) => {
+        const known = hostProblem(request, this.hosts) === undefined;
+        // While the connection tells its address.
+        (request as Asked)[CALLER] = this.callerOf(request);
+        decide(null, known && isAllowedOrigin(request, this.rules));
+      },
     };
     return super.createIOServer(port, mine as ServerOptions);
+  }
+
+  private callerOf(request: IncomingMessage): CallerKey {
+    const id = request.headers['caller-id'];
+    const address = callerAddress(request, this.trusts);
+    return callerKey(networkOf(address), id === undefined ? undefined : String(id).slice(0, 128));
   }
 
   /** Called for the server and each of its namespaces, which close with it. */

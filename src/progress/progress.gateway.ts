@@ -11,6 +11,7 @@ import type { ServerOptions, Socket } from 'socket.io';
 import { ComfyService } from '../comfy/index.js';
 import { JobFeed, oncePerChange } from '../feed/index.js';
 import { RequestPipe } from '../request/index.js';
+import { callerOf } from './progress-io.adapter.js';
 import { AckFilter, type Reply } from './ack.filter.js';
 import { ClientWatches } from './client-watches.js';
 import { toMessages } from './messages.js';
@@ -52,7 +53,8 @@ export class ProgressGateway implements OnGatewayDisconnect {
     const id = body.job_id.toLowerCase();
     // A body is checked asynchronously: the client may be gone by now, and nobody would end its watch.
     if (socket.disconnected) return;
-    const watches = this.clients.get(socket) ?? new ClientWatches(socket, this.feed, this.encode);
+    const watches =
+      this.clients.get(socket) ?? new ClientWatches(socket, this.feed, callerOf(socket.request), this.encode);
     this.clients.set(socket, watches);
     watches.add(id);
     const status = this.comfy.find(id)?.status;

@@ -1,6 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ApiHeaderOptions } from '@nestjs/swagger';
 import type { Request } from 'express';
+import { networkOf } from '../connection/index.js';
+import { callerKey, type CallerKey } from '../shares/index.js';
 
 const MAX_LENGTH = 128;
 
@@ -17,8 +19,8 @@ export function callerId(request: Request): string | undefined {
   return request.header('Caller-Id')?.slice(0, MAX_LENGTH);
 }
 
-/** Who asks, for fair turns: what the `Caller-Id` header says, else the address that the request came from. */
-export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+/** Who asks, for shares and turns: the network that the request came from, and what the `Caller-Id` header says. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): CallerKey => {
   const request = context.switchToHttp().getRequest<Request>();
-  return callerId(request) ?? request.ip ?? '';
+  return callerKey(networkOf(request.ip), callerId(request));
 });

@@ -7,6 +7,8 @@ export interface ConverterContext {
   images: Pick<Images, 'convert'>;
   storage: Storage;
   signal: AbortSignal;
+  /** Whose share of the image workers it takes. */
+  caller: string;
   /** Stores a file beside the original, and puts it on record. */
   store: (file: FileToStore, name: string) => Promise<JobOutput>;
 }
@@ -18,16 +20,22 @@ export interface ConverterContext {
 export async function convertOutput(
   original: JobOutput,
   options: ConvertOptions,
-  { images, storage, signal, store }: ConverterContext,
+  { images, storage, signal, caller, store }: ConverterContext,
 ): Promise<JobOutput> {
   if (original.kind !== 'image') return original;
   const open = async () => (await openFile(storage, original.key)).stream;
   try {
-    return await images.convert(open, options, signal, async ({ size, extension, open: read }) => {
-      const fetch = () => Promise.resolve({ body: read(), size });
-      const name = `${original.name.replace(/\.[^.]*$/, '')}.${extension}`;
-      return { ...(await store({ fetch, signal }, name)), original };
-    });
+    return await images.convert(
+      open,
+      options,
+      signal,
+      async ({ size, extension, open: read }) => {
+        const fetch = () => Promise.resolve({ body: read(), size });
+        const name = `${original.name.replace(/\.[^.]*$/, '')}.${extension}`;
+        return { ...(await store({ fetch, signal }, name)), original };
+      },
+      caller,
+    );
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ImageError)) throw error;

@@ -7,19 +7,26 @@ import { Line, type Place } from './line.js';
 
 /** The line in the memory of this process. */
 export class InProcessQueue extends JobQueue {
-  private readonly line = new Line();
+  private readonly line: Line;
   /** Places of jobs that are being worked on. */
   private readonly taken = new Map<string, Place>();
   private readonly known = new Map<string, Job>();
   private readonly arrivals = new Subject<void>();
 
-  constructor(private readonly maxWaiting: number) {
+  constructor(maxWaiting: number) {
     super();
+    this.line = new Line(maxWaiting);
   }
 
-  expectRoom(): void {
-    if (this.line.size < this.maxWaiting) return;
-    throw new ComfyError('queue_full', `${this.line.size} jobs are waiting already. Try again in a moment.`);
+  expectRoom(caller: string): void {
+    const exhausted = this.line.exhausted(caller);
+    if (exhausted === undefined) return;
+    throw new ComfyError(
+      'queue_full',
+      exhausted === 'all'
+        ? `${this.line.size} jobs are waiting already. Try again in a moment.`
+        : `${this.line.size} jobs are waiting already, and yours have their share of the places (MAX_QUEUE). Try again in a moment.`,
+    );
   }
 
   add(job: Job): void {

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import type { Asset, Assets } from '../../assets/index.js';
-import pLimit from 'p-limit';
 import { ImageError, type ImageErrorCode, type Images, type ImageSource } from '../../images/index.js';
+import { FairGate } from '../../shares/index.js';
 import { StorageError } from '../../storage/index.js';
 import type { InputFile } from '../backends/index.js';
 import { keepNewest } from '../client/index.js';
@@ -18,8 +18,8 @@ import type { JobQueue } from './job-queue.port.js';
 /** Images of which it is remembered whether they are whole. */
 const MAX_LOOKS = 10_000;
 
-/** Images that wait for a turn, or have one; all others wait here, where nobody is turned away. */
-const LOOKS_AT_ONCE = 4;
+/** Images that wait for a worker, or have one, of whom; all others wait here, where nobody is turned away. */
+const LOOKS_AT_ONCE = { total: 8, network: 6, caller: 4 };
 
 /** What is wrong with an image, and not with us; and what of that stays so. */
 const WRONG: ReadonlySet<ImageErrorCode> = new Set([
@@ -37,7 +37,7 @@ const LOOK_MS = 120_000;
 export class InputPreparer {
   /** By hash or key in storage, whether an image is cut off; what cannot be taken stays so. */
   private readonly looks = new Map<string, Promise<boolean>>();
-  private readonly limit = pLimit(LOOKS_AT_ONCE);
+  private readonly gate = new FairGate(LOOKS_AT_ONCE);
 
   constructor(
     private readonly queue: JobQueue,
@@ -128,7 +128,7 @@ export class InputPreparer {
     if (!contentType.startsWith('image/')) return;
     for (let tries = 1; ; tries += 1) {
       try {
-        if (await this.look(content, source)) job.apply({ type: 'warned', warning: cutOff(at) });
+        if (await this.look(content, source, job.caller)) job.apply({ type: 'warned', warning: cutOff(at) });
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -142,13 +142,14 @@ export class InputPreparer {
   }
 
   /** Once for each content, whoever asks and then loses interest. @returns whether it is cut off @throws ImageError */
-  private look(content: string, source: ImageSource): Promise<boolean> {
+  private look(content: string, source: ImageSource, caller: string): Promise<boolean> {
     const known = this.looks.get(content);
     if (known !== undefined) return known;
-    const look = this.limit(async () => {
-      const image = await this.images.check(source, AbortSignal.timeout(LOOK_MS));
+    const looking = this.gate.run(caller, new AbortController().signal, async () => {
+      const image = await this.images.check(source, AbortSignal.timeout(LOOK_MS), caller);
       return image?.truncated === true;
-    }).catch((error: unknown) => {
+    });
+    const look = looking.catch((error: unknown) => {
       // What was wrong with us may pass.
       if (!(error instanceof ImageError && LASTING.has(error.code))) this.looks.delete(content);
       throw error;

@@ -8,9 +8,10 @@ import type { Job } from './job.js';
 export abstract class JobQueue {
   /**
    * May another job be let in?
+   * @param caller who sends it: one gets a share of the places
    * @throws ComfyError `queue_full`
    */
-  abstract expectRoom(): void;
+  abstract expectRoom(caller: string): void;
 
   /** Puts a job in line; not bounded: see `expectRoom`. */
   abstract add(job: Job): void;

@@ -170,7 +170,7 @@ describe('InProcessQueue', () => {
     queue.add(a);
     queue.add(b);
     expect(queue.position('b')).toBe(1);
-    expect(() => queue.expectRoom()).toThrow(ComfyError);
+    expect(() => queue.expectRoom('a')).toThrow(ComfyError);
     expect(queue.first(1)).toEqual([a]);
     expect(queue.take(a)).toBe(true);
     expect(queue.take(a)).toBe(false);

@@ -1,3 +1,4 @@
+import { type CallerKey, type Exhausted, networkOfKey, shareLimits, Shares } from '../../shares/index.js';
 import type { Job } from './job.js';
 
 /** Every so many-th job that leaves is the one that has waited longest, whatever its priority: nobody waits for ever. */
@@ -21,6 +22,9 @@ interface Turns {
   next: Map<string, number>;
 }
 
+/** Jobs of one network that leave in one turn, where its callers are many. */
+const JOBS_A_TURN = 16;
+
 /** Callers remembered for each priority. */
 const CALLERS = 1_000;
 
@@ -34,18 +38,32 @@ export class Line {
   private readonly places: Place[] = [];
   private readonly byId = new Map<string, Place>();
   private readonly turns = new Map<number, Turns>();
+  private readonly shares: Shares;
   private arrivals = 0;
   private departures = 0;
+
+  /** @param places that jobs can have; `add` does not look at it */
+  constructor(places = Infinity) {
+    this.shares = new Shares(shareLimits(places));
+  }
 
   get size(): number {
     return this.places.length;
   }
 
+  /** Why a caller gets no place now; undefined: it gets one. */
+  exhausted(caller: CallerKey): Exhausted | undefined {
+    return this.shares.exhausted(caller);
+  }
+
   /** @param priority −100 to 100, higher first @param caller whose turn it takes */
   add(job: Job, priority: number, caller: string): void {
     const turns = this.turnsOf(priority);
-    const turn = Math.max(turns.now, turns.next.get(caller) ?? 0);
+    const network = `n ${networkOfKey(caller)}`;
+    const turn = Math.max(turns.now, turns.next.get(caller) ?? 0, Math.floor(turns.next.get(network) ?? 0));
     turns.next.set(caller, turn + 1);
+    // However many ids somebody makes up, they are one network's: so many of its jobs go in one turn.
+    turns.next.set(network, Math.max(turn, turns.next.get(network) ?? 0) + 1 / JOBS_A_TURN);
     for (const longest of turns.next.keys()) {
       if (turns.next.size <= CALLERS) break;
       // It costs that caller a turn at most.
@@ -65,6 +83,7 @@ export class Line {
     const place = this.byId.get(id);
     if (place === undefined) return undefined;
     this.byId.delete(id);
+    this.shares.release(place.job.caller);
     this.places.splice(this.indexOf(place), 1);
     return place;
   }
@@ -117,6 +136,7 @@ export class Line {
   private insert(place: Place): void {
     this.places.splice(this.indexOf(place), 0, place);
     this.byId.set(place.job.id, place);
+    this.shares.take(place.job.caller);
   }
 
   /** Where it is, or where it belongs. */

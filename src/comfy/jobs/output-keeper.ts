@@ -238,6 +238,7 @@ export class OutputKeeper {
             {
               images,
               storage,
+              caller: request.caller,
               signal: AbortSignal.any([this.context.signal, this.converting.signal]),
               store: (file, name) =>
                 this.store({ ...original, name, typeOf: outputTypeOf }, () =>
