@@ -63,8 +63,15 @@ import {
   assetReferences,
   findOutputNode,
   parseWorkflow,
+  textSize,
   type Workflow,
 } from './workflow/index.js';
+
+/** References to assets in one workflow. */
+const MAX_REFERENCES = 1_000;
+
+/** Characters of the texts in one workflow, once its files are taken in. */
+const MAX_TEXT = 8 * 1024 * 1024;
 
 export interface SubmitRequest {
   /** An API-format workflow, as it came from the caller. */
@@ -174,6 +181,7 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
       if (job === undefined) {
         const taken = await this.takeIn(request);
         ({ dismiss } = taken);
+        expectModest(taken.workflow);
         // From here on nothing else happens until the job is on record.
         job = instead?.();
         if (job === undefined) return this.accept(request, taken, alongside);
@@ -388,6 +396,12 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** @throws ComfyError `missing_asset` */
   private expectAssets(references: readonly AssetReference[]): void {
+    if (references.length > MAX_REFERENCES) {
+      throw new ComfyError(
+        'invalid_workflow',
+        `The workflow names ${references.length} assets; this server takes ${MAX_REFERENCES}.`,
+      );
+    }
     for (const { id, node, input } of references) {
       if (id !== undefined && this.assets.find(id) !== undefined) continue;
       const what = JSON.stringify(id?.slice(0, 64) ?? null);
@@ -460,6 +474,15 @@ function offItsBackend(job: Job): Observable<unknown> {
   return merge(job.ended$, job.changes$.pipe(filter(({ state }) => state.status === 'queued'))).pipe(
     take(1),
     defaultIfEmpty(undefined),
+  );
+}
+
+/** It is written down, sent and held in the line as a whole. @throws ComfyError `invalid_workflow` */
+function expectModest(workflow: Workflow): void {
+  if (textSize(workflow) <= MAX_TEXT) return;
+  throw new ComfyError(
+    'invalid_workflow',
+    `The texts of the workflow have more than ${MAX_TEXT} characters, files of loader nodes left out. Send large ones as files.`,
   );
 }
 

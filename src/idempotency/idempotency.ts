@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { configure } from 'safe-stable-stringify';
 import { ComfyService, type JobState, type SubmitRequest } from '../comfy/index.js';
 import { ProblemException } from '../problem/index.js';
 import { StateDatabase } from '../state/index.js';
+
+/** Characters that are hashed in one turn of the event loop. */
+const SLICE = 1024 * 1024;
 
 /** Milliseconds for which a key stands for its request. */
 const KEPT_MS = 86_400_000;
@@ -65,7 +69,7 @@ export class Idempotency {
     if (key === undefined) {
       return { job: await this.comfy.submit(request, { alongside: attach }), replayed: false };
     }
-    const fingerprint = fingerprintOf(request, attachment);
+    const fingerprint = await fingerprintOf(request, attachment);
     let earlier: JobState | undefined;
     // Asked for at the last moment: another request with the key may come while files are taken in.
     const instead = () => (earlier = this.jobOf(key, scope, fingerprint));
@@ -118,7 +122,7 @@ export class Idempotency {
 }
 
 /** What decides the job: not how its result is shown, and no API keys, which are not to be kept in any form. */
-function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefined): string {
+async function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefined): Promise<string> {
   const { workflow, outputNode, allOutputs = false, priority = 0 } = request;
   const { includeTemp, outputsVia, convert, pngInfo, files = [] } = request;
   const decisive = {
@@ -136,9 +140,25 @@ function fingerprintOf(request: SubmitRequest, attachment: Attachment | undefine
       : { files: files.map(({ node, input, received: { hash } }) => [node, input, hash]).sort(byPlace) }),
     ...(attachment === undefined ? {} : { attachment: attachment.decisive }),
   };
-  return createHash('sha256')
-    .update(stringify(decisive) ?? '')
-    .digest('base64url');
+  const text = stringify(decisive) ?? '';
+  const hash = createHash('sha256');
+  for (let at = 0; at < text.length; at += SLICE) {
+    // Others get their turn: a body may hold megabytes of pictures.
+    if (at > 0) await immediate();
+    hash.update(sliceOf(text, at));
+  }
+  return hash.digest('base64url');
+}
+
+/** Not between the two halves of a character, which would be hashed as another one. */
+function sliceOf(text: string, at: number): string {
+  const from = at > 0 && isLowHalf(text, at) ? at + 1 : at;
+  const to = at + SLICE;
+  return text.slice(from, isLowHalf(text, to) ? to + 1 : to);
+}
+
+function isLowHalf(text: string, at: number): boolean {
+  return (text.charCodeAt(at) & 0xfc00) === 0xdc00;
 }
 
 /** In whatever order they came. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -182,6 +183,60 @@ describe('bodies and readers that stand still', () => {
       await innocent();
       await expect.poll(openFiles, SOON).toBe(0);
     }
+  });
+});
+
+describe('bodies that are small to send and large to read', () => {
+  const many = (count: number, of: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => of(index)).join(',');
+  const nodes = (count: number) => many(count, (index) => `"${index}":{"class_type":"A"}`);
+
+  it.each<[string, number, string, string]>([
+    ['a number of many digits', 400, 'invalid_request', `{"workflow_data":${'9'.repeat(500_000)}}`],
+    ['many values', 413, 'payload_too_large', `{"workflow_data":[${many(200_000, () => '{}')}]}`],
+    ['white space', 413, 'payload_too_large', `{"workflow_data":1${' '.repeat(5_000_000)}}`],
+    ['escapes', 413, 'payload_too_large', `{"workflow_data":"${'\\n'.repeat(600_000)}"}`],
+    ['a long name', 400, 'invalid_request', `{"${'x'.repeat(2_000)}":1}`],
+    ['depth', 400, 'invalid_request', `${'['.repeat(70)}${']'.repeat(70)}`],
+    ['many fields', 400, 'invalid_request', `{${many(1_000, (index) => `"f${index}":1`)}}`],
+    ['many nodes', 422, 'invalid_workflow', `{"workflow_data":{${nodes(6_000)}}}`],
+    [
+      'many broken nodes',
+      422,
+      'invalid_workflow',
+      `{"workflow_data":{${many(5_000, (index) => `"n${index}":1`)}}}`,
+    ],
+    [
+      'much text',
+      422,
+      'invalid_workflow',
+      `{"workflow_data":{"1":{"class_type":"A","inputs":{"a":"${'x y '.repeat(2_200_000)}"}}}}`,
+    ],
+  ])('are refused: %s', async (_, status, code, body) => {
+    await start();
+    const waiting = innocent();
+    for (const encoded of [false, true]) {
+      const response = await gateway.post('/api/generate', body, {
+        ...(encoded ? { body: new Uint8Array(gzipSync(body)) } : {}),
+        headers: encoded ? { 'content-encoding': 'gzip' } : {},
+      });
+      const text = await response.text();
+      expect(text.length).toBeLessThan(20_000);
+      const problem = JSON.parse(text) as { status: number; code: string };
+      // What is packed too well is not even unpacked.
+      expect(
+        [
+          [status, code],
+          [413, 'payload_too_large'],
+        ].slice(0, encoded ? 2 : 1),
+      ).toContainEqual([problem.status, problem.code]);
+    }
+    const form = new FormData();
+    form.set('workflow_data', new Blob([body]), 'w.json');
+    expect(
+      (await fetch(`${gateway.url}/api/generate`, { method: 'POST', body: form })).status,
+    ).toBeGreaterThanOrEqual(400);
+    await waiting;
   });
 });
 

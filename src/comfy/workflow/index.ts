@@ -22,6 +22,7 @@ export { modelsOf } from './models.js';
 export { isOutputClass, mayOverwrite, withMark } from './output-classes.js';
 export { overSocket, SOCKET_OUTPUT_CLASS, wantsSocket } from './socket-outputs.js';
 export { type UnwrappedWorkflow, unwrapWorkflow } from './unwrap.js';
+export { textSize } from './text-size.js';
 export { shapeOf } from './shape.js';
 export { type JsonLimits, type JsonScan, scanJson } from './json-scan.js';
 export { parseJson, stringifyJson } from './lossless-json.js';

@@ -11,6 +11,12 @@ export interface WorkflowNode {
 /** An API-format workflow as ComfyUI exports it: nodes by id. Ids are strings and need not be numbers (`57:8`). */
 export type Workflow = Record<string, WorkflowNode>;
 
+/** Nodes of a workflow; the largest that people share have about a thousand. */
+const MAX_NODES = 5_000;
+
+/** Broken nodes that are named. */
+const MAX_NAMED = 100;
+
 const EXPORT_HINT = 'In ComfyUI choose "Workflow > Export (API)" and send that file.';
 
 /**
@@ -32,8 +38,15 @@ export function parseWorkflow(given: unknown): Workflow {
   if (entries.length === 0) {
     throw new ComfyError('invalid_workflow', `The workflow has no nodes. ${EXPORT_HINT}`);
   }
+  if (entries.length > MAX_NODES) {
+    throw new ComfyError(
+      'invalid_workflow',
+      `The workflow has ${entries.length} nodes; this server takes ${MAX_NODES}.`,
+    );
+  }
   const nodeErrors: NodeErrors = Object.create(null) as NodeErrors;
   for (const [id, node] of entries) {
+    if (Object.keys(nodeErrors).length === MAX_NAMED) break;
     const problem = nodeProblem(node);
     if (problem !== undefined) nodeErrors[id] = { class_type: '', errors: [problem] };
   }
