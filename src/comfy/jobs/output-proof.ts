@@ -64,13 +64,13 @@ export class OutputProof {
     if (start === undefined || end === undefined) throw notOurs('ComfyUI does not tell when the prompt ran');
     if (exact === undefined && lastModified === undefined)
       throw notOurs('neither ETag nor Last-Modified comes with it');
-    // `Last-Modified` has whole seconds.
-    const at = exact ?? lastModified ?? 0;
     const earliest = start - CLOCK_TICK_MS;
-    if (at < (exact === undefined ? Math.floor(earliest / 1_000) * 1_000 : earliest))
-      throw notOurs('it was written before the prompt ran');
-    // ComfyUI cuts its times to whole milliseconds.
-    if (at >= end + 1) throw notOurs('it was written after the prompt ran');
+    // ComfyUI cuts its times to whole milliseconds. `Last-Modified` has whole seconds, which aiohttp rounds up.
+    const [from, to] =
+      exact === undefined ? [wholeSecond(earliest), wholeSecond(end) + 1_000] : [earliest, end + 1];
+    const at = exact ?? lastModified ?? 0;
+    if (at < from) throw notOurs('it was written before the prompt ran');
+    if (at > to) throw notOurs('it was written after the prompt ran');
   }
 
   /** @throws OutputTrouble `not_ours` where the file has changed between two looks */
@@ -95,6 +95,10 @@ type SeenFile = Pick<ViewedFile, 'etag' | 'lastModified'>;
 function changedAt(etag: string | undefined): number | undefined {
   const [, hex] = /^([0-9a-f]{12,16})-[0-9a-f]{1,14}$/.exec(etag ?? '') ?? [];
   return hex === undefined ? undefined : Number(BigInt(`0x${hex}`)) / 1e6;
+}
+
+function wholeSecond(ms: number): number {
+  return Math.floor(ms / 1_000) * 1_000;
 }
 
 function notOurs(why: string): OutputTrouble {
