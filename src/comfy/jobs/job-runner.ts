@@ -213,11 +213,7 @@ export class JobRunner {
               trial.partners = backend.hasPartnerNodes(workflow);
             }
             if (event.type === 'output') keeper.take(event.output);
-            if (event.type === 'blocked') {
-              keeper.noteBlocked(event.message);
-              const { node, message } = event;
-              job.apply({ type: 'warned', warning: { code: 'output_blocked', message, node } });
-            }
+            if (event.type === 'blocked') keeper.noteBlocked(event.message);
             if (event.type === 'times') proof.noteTimes(event);
             const jobEvent = toJobEvent(event);
             if (jobEvent !== undefined) job.apply(jobEvent);
