@@ -18,6 +18,15 @@ export default defineConfig({
         },
       },
       {
+        // Whole suites that would take `npm test` beyond four minutes; CI runs them as well.
+        test: {
+          name: 'slow',
+          include: ['test/slow/**/*.slow-spec.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
         test: {
           name: 'real',
           include: ['test/real/**/*.real-spec.ts'],

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ComfyStandin, type Graph, probeBytes } from '../comfyui/index.js';
-import { Gateway, type Reply } from './support/gateway.js';
-import { Meddler } from './support/meddler.js';
-import { TerminalClient, type Outcome } from './support/terminal-client.js';
-import { big, failing, picture, salt, slow, textToImage } from './support/workflows.js';
+import { Gateway, type Reply } from '../e2e/support/gateway.js';
+import { Meddler } from '../e2e/support/meddler.js';
+import { TerminalClient, type Outcome } from '../e2e/support/terminal-client.js';
+import { big, failing, picture, salt, slow, textToImage } from '../e2e/support/workflows.js';
 
 const SOON = { interval: 10, timeout: 10_000 };
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;

@@ -7,10 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENT_LIMITS } from '../../src/comfy/index.js';
 import { StateDatabase } from '../../src/state/index.js';
 import type { StandinOptions } from '../comfyui/index.js';
-import { Fleet, SOON } from './support/backends.js';
-import { FileServer } from './support/file-server.js';
-import type { GatewayOptions, Problem } from './support/gateway.js';
-import { picture, salt } from './support/workflows.js';
+import { Fleet, SOON } from '../e2e/support/backends.js';
+import { FileServer } from '../e2e/support/file-server.js';
+import type { GatewayOptions, Problem } from '../e2e/support/gateway.js';
+import { picture, salt } from '../e2e/support/workflows.js';
 
 let fleet: Fleet;
 let files: FileServer;

@@ -7,10 +7,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
 import { Storage } from '../../src/storage/index.js';
 import { OssServer } from '../oss/index.js';
-import { Fleet, SOON } from './support/backends.js';
-import type { GatewayOptions } from './support/gateway.js';
-import { ossEnv } from './support/oss.js';
-import { picture, salt, slow } from './support/workflows.js';
+import { Fleet, SOON } from '../e2e/support/backends.js';
+import type { GatewayOptions } from '../e2e/support/gateway.js';
+import { ossEnv } from '../e2e/support/oss.js';
+import { picture, salt, slow } from '../e2e/support/workflows.js';
 
 let fleet: Fleet;
 let oss: OssServer | undefined;

@@ -5,8 +5,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../src/problem/index.js';
 import { ComfyStandin } from '../comfyui/index.js';
-import { Gateway } from './support/gateway.js';
-import { picture } from './support/workflows.js';
+import { Gateway } from '../e2e/support/gateway.js';
+import { picture } from '../e2e/support/workflows.js';
 
 interface Schema {
   $ref?: string;

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ComfyStandin } from '../comfyui/index.js';
-import { Fleet, SOON } from './support/backends.js';
-import { type GatewayOptions, readProblem } from './support/gateway.js';
-import { expectContract } from './support/official-sdk.js';
-import { type Manner, Receiver, SECRET } from './support/receiver.js';
-import { Service } from './support/service.js';
-import { failing, picture, slow } from './support/workflows.js';
+import { Fleet, SOON } from '../e2e/support/backends.js';
+import { type GatewayOptions, readProblem } from '../e2e/support/gateway.js';
+import { expectContract } from '../e2e/support/official-sdk.js';
+import { type Manner, Receiver, SECRET } from '../e2e/support/receiver.js';
+import { Service } from '../e2e/support/service.js';
+import { failing, picture, slow } from '../e2e/support/workflows.js';
 
 /** One pixel. */
 const PNG = Buffer.from(

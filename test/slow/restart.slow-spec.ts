@@ -5,9 +5,9 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StateDatabase } from '../../src/state/index.js';
 import { ComfyStandin, type StandinOptions } from '../comfyui/index.js';
-import { FileServer } from './support/file-server.js';
-import { Service } from './support/service.js';
-import { slow } from './support/workflows.js';
+import { FileServer } from '../e2e/support/file-server.js';
+import { Service } from '../e2e/support/service.js';
+import { slow } from '../e2e/support/workflows.js';
 
 const LONG = { interval: 50, timeout: 60_000 };
 
