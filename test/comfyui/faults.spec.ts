@@ -105,6 +105,17 @@ describe('faults', () => {
     expect((await fetch(`${comfy.url}/queue`)).status).toBe(200);
   });
 
+  it('is cut off, and what runs goes on', async () => {
+    await client.submit(slow(100));
+    await eventually(() => comfy.queue.running.length === 1);
+    await comfy.faults.cutOff();
+    await eventually(() => client.closed !== undefined);
+    await expect(fetch(`${comfy.url}/queue`)).rejects.toThrow('fetch failed');
+    expect(comfy.queue.running).toHaveLength(1);
+    await comfy.faults.refuseConnections(false);
+    expect((await fetch(`${comfy.url}/queue`)).status).toBe(200);
+  });
+
   it('swallows a prompt', async () => {
     comfy.faults.swallowPrompt();
     const id = await client.submit(simple());

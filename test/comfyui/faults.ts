@@ -50,6 +50,7 @@ export interface FaultTargets {
   readonly worker: Worker;
   readonly folders: Folders;
   readonly refuse: (on: boolean) => Promise<void>;
+  readonly cutOff: () => Promise<void>;
 }
 
 /** Trouble on demand. Where no recording shows a behaviour, the method says so. */
@@ -138,6 +139,11 @@ export class Faults {
   /** New connections are refused (true) or taken again (false); open ones stay. */
   refuseConnections(on = true): Promise<void> {
     return this.targets.refuse(on);
+  }
+
+  /** Every connection breaks and new ones are refused, until `refuseConnections(false)`; what runs goes on. Not in any recording. */
+  cutOff(): Promise<void> {
+    return this.targets.cutOff();
   }
 
   /** The next `times` prompts are answered with 200 and an id, and never queued. Not in any recording. */

@@ -51,6 +51,7 @@ export class ComfyStandin {
       worker,
       folders,
       refuse: (on) => (on ? this.server.refuse() : this.server.listen()),
+      cutOff: () => this.server.kill(),
     }));
     worker.takeHistoryLateness = () => faults.takeLateness();
     const validator = new PromptValidator(info, folders, dialect, options.newer);

@@ -66,8 +66,7 @@ describe.each([
     await start(two);
     const call = fleet.generate(slowOf(5, 400));
     const [victim, [other]] = await fleet.busy();
-    await victim.faults.refuseConnections();
-    victim.faults.dropSockets();
+    await victim.faults.cutOff();
     await expect.poll(() => other?.queue.running.length, SOON).toBe(1);
     expect(victim.queue.running).toHaveLength(1);
     await victim.faults.refuseConnections(false);

@@ -120,7 +120,8 @@ describe.each([
 
   it.each(['close', 'reset'] as const)('while waiting in our line (%s)', async (how) => {
     await open({ env: { COMFYUI_SLOTS: '1' } });
-    const running = gateway.generate({ workflow_data: slow({ steps: 20 }), output_node_id: 277 });
+    // Long enough that it still runs when the other one has hung up, also on a busy machine.
+    const running = gateway.generate({ workflow_data: slow({ steps: 75 }), output_node_id: 277 });
     await inComfyui(1, 0);
     const caller = call(picture());
     await expect.poll(() => service.waiting, SOON).toBe(1);

@@ -28,7 +28,10 @@ export async function planOutputs(
   { outputNode, folder }: OutputWish,
   find: (className: string) => Promise<NodeClass | undefined>,
 ): Promise<OutputPlan> {
-  const names = [...new Set(Object.values(workflow).map(({ class_type }) => class_type))];
+  const wish = outputNode === undefined ? undefined : workflow[outputNode]?.class_type;
+  const classes = new Set(Object.values(workflow).map(({ class_type }) => class_type));
+  // Nothing else matters where a known output node is wanted; a question would let jobs that come later overtake this one.
+  const names = wish !== undefined && isOutputClass(wish) === true ? [wish] : [...classes];
   const kinds = new Map(
     await Promise.all(
       names.map(async (name) => [name, isOutputClass(name) ?? (await askFor(name, find))] as const),

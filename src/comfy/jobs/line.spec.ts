@@ -44,6 +44,13 @@ describe('Line', () => {
     expect(serveAll(lineOf('a', 'a', 'a', 'b', 'c'))).toEqual(['a0', 'b3', 'c4', 'a1', 'a2']);
   });
 
+  it('lets callers of one network take turns', () => {
+    const line = new Line();
+    const callers = ['10.0.0.1 a', '10.0.0.1 a', '10.0.0.1 a', '10.0.0.1 b', '10.0.0.1'];
+    for (const [index, caller] of callers.entries()) line.add(job(`${index}`), 0, caller);
+    expect(serveAll(line)).toEqual(['0', '3', '4', '1', '2']);
+  });
+
   it('serves who comes with one job next, though another has waited with many', () => {
     const line = lineOf('a', 'a', 'a', 'a', 'a');
     line.serve('a0');

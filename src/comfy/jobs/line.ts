@@ -60,10 +60,12 @@ export class Line {
   add(job: Job, priority: number, caller: string): void {
     const turns = this.turnsOf(priority);
     const network = `n ${networkOfKey(caller)}`;
-    const turn = Math.max(turns.now, turns.next.get(caller) ?? 0, Math.floor(turns.next.get(network) ?? 0));
+    const ofNetwork = Math.max(turns.now, turns.next.get(network) ?? 0);
+    const turn = Math.max(turns.now, turns.next.get(caller) ?? 0, Math.floor(ofNetwork));
     turns.next.set(caller, turn + 1);
-    // However many ids somebody makes up, they are one network's: so many of its jobs go in one turn.
-    turns.next.set(network, Math.max(turn, turns.next.get(network) ?? 0) + 1 / JOBS_A_TURN);
+    // However many ids somebody makes up, they are one network's: so many of its jobs go in one turn. A caller with many jobs does not
+    // count for more: the others of its network would wait for all of them.
+    turns.next.set(network, ofNetwork + 1 / JOBS_A_TURN);
     for (const longest of turns.next.keys()) {
       if (turns.next.size <= CALLERS) break;
       // It costs that caller a turn at most.
