@@ -26,7 +26,13 @@ import type { Request, Response } from 'express';
 import { type Asset, Assets, HASH_PATTERN } from '../assets/index.js';
 import { ComfyService } from '../comfy/index.js';
 import { deliver } from '../delivery/index.js';
-import { ApiContractErrors, fieldProblem, ProblemException, ProblemFilter } from '../problem/index.js';
+import {
+  ApiContractErrors,
+  BODY_PROBLEMS,
+  fieldProblem,
+  ProblemException,
+  ProblemFilter,
+} from '../problem/index.js';
 import { originOf } from '../request/index.js';
 import { Storage } from '../storage/index.js';
 import type { UploadedFile } from '../upload/index.js';
@@ -72,6 +78,7 @@ export class AssetsController {
     'invalid_request',
     'origin_not_allowed',
     'hash_mismatch',
+    ...BODY_PROBLEMS,
     'payload_too_large',
     'unsupported_media_type',
     'internal_error',
@@ -108,6 +115,9 @@ export class AssetsController {
     'invalid_request',
     'origin_not_allowed',
     'blob_not_found',
+    ...BODY_PROBLEMS,
+    'payload_too_large',
+    'unsupported_media_type',
     'internal_error',
     'state_error',
   )
@@ -166,7 +176,14 @@ export class AssetsController {
     headers: { Location: { description: 'A URL of the bucket', schema: { type: 'string', format: 'uri' } } },
   })
   @ApiResponse({ status: 304, description: 'The reader has it' })
-  @ApiContractErrors('not_found', 'range_not_satisfiable', 'internal_error', 'storage_error', 'state_error')
+  @ApiContractErrors(
+    'not_found',
+    'precondition_failed',
+    'range_not_satisfiable',
+    'internal_error',
+    'storage_error',
+    'state_error',
+  )
   async getAssetContent(
     @Param('id') id: string,
     @Req() request: Request,

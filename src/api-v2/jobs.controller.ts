@@ -23,7 +23,7 @@ import {
   type IdempotencyKeyOf,
   tellReplay,
 } from '../idempotency/index.js';
-import { ApiContractErrors, ProblemException, ProblemFilter } from '../problem/index.js';
+import { ApiContractErrors, BODY_PROBLEMS, ProblemException, ProblemFilter } from '../problem/index.js';
 import {
   Caller,
   CALLER_HEADER,
@@ -75,6 +75,7 @@ export class JobsController {
   @ApiContractErrors(
     'invalid_request',
     'origin_not_allowed',
+    ...BODY_PROBLEMS,
     'payload_too_large',
     'unsupported_media_type',
     'invalid_workflow',

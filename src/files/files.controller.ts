@@ -55,6 +55,7 @@ export class FilesController {
     'link_invalid',
     'not_found',
     'link_expired',
+    'precondition_failed',
     'range_not_satisfiable',
     'internal_error',
     'storage_error',

@@ -35,7 +35,7 @@ import {
   type Submission,
   tellReplay,
 } from '../idempotency/index.js';
-import { ApiProblems, noSuchJob } from '../problem/index.js';
+import { ApiProblems, BODY_PROBLEMS, noSuchJob } from '../problem/index.js';
 import {
   Caller,
   CALLER_HEADER,
@@ -157,6 +157,7 @@ const JOB_PROBLEMS = [
 const CALL_PROBLEMS = [
   'invalid_request',
   'origin_not_allowed',
+  ...BODY_PROBLEMS,
   'payload_too_large',
   'unsupported_media_type',
   'workflow_format_ui',

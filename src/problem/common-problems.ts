@@ -1,5 +1,8 @@
 import { type FieldError, ProblemException } from './problem.exception.js';
 
+/** What every operation that reads a body can answer with while the body arrives. */
+export const BODY_PROBLEMS = ['request_timeout', 'too_many_requests', 'overloaded'] as const;
+
 /** What is wrong with the fields of a request, every mistake at once. */
 export function fieldProblem(...fields: FieldError[]): ProblemException {
   const summary = fields.map(({ field, message }) => `${field}: ${message}`).join('; ');

@@ -51,10 +51,13 @@ export function toEnvelope(problem: Pick<ProblemException, 'code' | 'detail' | '
   return { status: contract.status, body };
 }
 
-/** Documents the errors an operation of the contract can answer with, one response a status, a place for an example a code. */
+/**
+ * Documents the errors an operation of the contract can answer with, one response a status, a place for an example a code.
+ * Each can answer `host_not_allowed`, which is added here.
+ */
 export function ApiContractErrors(...codes: ProblemCode[]): MethodDecorator & ClassDecorator {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of codes) {
+  for (const code of [...codes, 'host_not_allowed'] as const) {
     const { status } = contractOf(code, PROBLEMS[code].status);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

@@ -239,7 +239,7 @@ describe('convert', () => {
     ['too much quality', { format: 'webp', quality: 101 }, ['convert.quality']],
     [
       'several',
-      { format: 'gif', quality: '80', max_width: 0, max_height: 1.5, strip_metadata: 'yes', colour: 1 },
+      { format: 'gif', quality: '80 %', max_width: 0, max_height: 1.5, strip_metadata: 'yes', colour: 1 },
       [
         'convert.colour',
         'convert.format',

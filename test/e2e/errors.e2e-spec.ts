@@ -26,11 +26,12 @@ describe('errors', () => {
     it.each([
       ['no workflow', { output_node_id: 1 }, 'workflow_data'],
       ['a workflow that is a list', { workflow_data: [] }, 'workflow_data'],
-      ['a workflow that is text', { workflow_data: '{}' }, 'workflow_data'],
+      ['a workflow that is text, and no JSON', { workflow_data: 'x' }, 'workflow_data'],
+      ['a workflow that is the text of a list', { workflow_data: '[]' }, 'workflow_data'],
       ['a node id that is an object', { workflow_data: picture(), output_node_id: {} }, 'output_node_id'],
       ['a node id that is a fraction', { workflow_data: picture(), output_node_id: 1.5 }, 'output_node_id'],
       ['a node id without letters', { workflow_data: picture(), output_node_id: '' }, 'output_node_id'],
-      ['an unknown response_type', { workflow_data: picture(), response_type: 'base64' }, 'response_type'],
+      ['an unknown response_type', { workflow_data: picture(), response_type: 'hex' }, 'response_type'],
       ['a negative output_index', { workflow_data: picture(), output_index: -1 }, 'output_index'],
       ['a misspelt field', { workflow_data: picture(), output_node: 277 }, 'output_node'],
     ])('for %s', async (_, body, field) => {
@@ -136,6 +137,12 @@ describe('errors', () => {
     const reply = await gateway.generate({ workflow_data: workflow });
     expect(reply.node_errors).toHaveProperty('300');
     expect(JSON.stringify(reply)).not.toMatch(leaks);
+  });
+
+  it('422 invalid_workflow for a workflow without nodes, also as a text of JSON', async () => {
+    const problem = await generate({ workflow_data: {} });
+    expect(problem).toMatchObject({ status: 422, code: 'invalid_workflow' });
+    expect(await generate({ workflow_data: '{}' })).toEqual(problem);
   });
 
   it('422 invalid_workflow where ComfyUI breaks over it', async () => {

@@ -70,8 +70,11 @@ const JOB: ProblemCode[] = [
   'shutting_down',
   'storage_full',
 ];
+/** While a body arrives. */
+const BODY: ProblemCode[] = ['request_timeout', 'too_many_requests', 'overloaded'];
 const CALL: ProblemCode[] = [
   ...JOB,
+  ...BODY,
   'invalid_request',
   'origin_not_allowed',
   'payload_too_large',
@@ -92,6 +95,7 @@ const CODES: Record<string, ProblemCode[]> = {
   generateFile: CALL,
   getResult: [...JOB, 'invalid_request', 'not_found', 'cancelled', 'state_error'],
   postJobs: [
+    ...BODY,
     'invalid_request',
     'origin_not_allowed',
     'invalid_input',
@@ -115,6 +119,7 @@ const CODES: Record<string, ProblemCode[]> = {
   getJobEvents: [...ASK, 'too_many_streams'],
   cancelJob: [...ASK, 'origin_not_allowed'],
   postAssets: [
+    ...BODY,
     'invalid_request',
     'origin_not_allowed',
     'hash_mismatch',
@@ -125,10 +130,19 @@ const CODES: Record<string, ProblemCode[]> = {
     'state_error',
     'storage_full',
   ],
-  assetFromHash: ['invalid_request', 'origin_not_allowed', 'blob_not_found', 'internal_error', 'state_error'],
+  assetFromHash: [
+    ...BODY,
+    'invalid_request',
+    'origin_not_allowed',
+    'blob_not_found',
+    'payload_too_large',
+    'unsupported_media_type',
+    'internal_error',
+    'state_error',
+  ],
   headAssetByHash: [],
   getAsset: ASK,
-  getAssetContent: [...ASK, 'range_not_satisfiable', 'storage_error'],
+  getAssetContent: [...ASK, 'precondition_failed', 'range_not_satisfiable', 'storage_error'],
   deleteAsset: [...ASK, 'origin_not_allowed', 'asset_in_use'],
   getContractHealth: [],
   getFile: [
@@ -136,6 +150,7 @@ const CODES: Record<string, ProblemCode[]> = {
     'link_invalid',
     'not_found',
     'link_expired',
+    'precondition_failed',
     'range_not_satisfiable',
     'internal_error',
     'storage_error',
@@ -214,7 +229,10 @@ describe('the OpenAPI document', () => {
         [...new Set(problemsOf(operation).map(({ code }) => code))].sort(),
       ]),
     );
-    const expected = Object.fromEntries(Object.entries(CODES).map(([id, codes]) => [id, [...codes].sort()]));
+    // Those that tell no codes are HEAD, and how the service is; the latter answers under each name.
+    const everywhere = (codes: ProblemCode[]) =>
+      codes.length === 0 ? [] : [...codes, 'host_not_allowed'].sort();
+    const expected = Object.fromEntries(Object.entries(CODES).map(([id, codes]) => [id, everywhere(codes)]));
     expect(documented).toEqual(expected);
   });
 
