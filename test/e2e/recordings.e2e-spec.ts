@@ -137,6 +137,12 @@ function recoloured(workflow: Graph): Graph {
   return copy;
 }
 
+/** The same workflow, whose picture is only shown (`PreviewImage`): the node is cached with it. */
+function previewed(workflow: Graph): Graph {
+  const images = workflow['277']?.inputs['images'];
+  return { ...workflow, '277': { class_type: 'PreviewImage', inputs: { images } } };
+}
+
 const colorOf = (workflow: Graph | undefined) => workflow?.['1']?.inputs['color'];
 
 /** Another program that talks to the same ComfyUI. */
@@ -256,7 +262,7 @@ const ROWS: Record<string, Row> = {
   '01-success': gives(),
   '02a-first': gives(),
   '02b-cached-rerun': {
-    // Without folders of their own the save node is cached as well, and both replies name one file of ComfyUI's.
+    // Without folders of their own the save node would be cached as well; a mark in it has it run again, and each reply has its own file.
     gateway: { env: { COMFYUI_JOB_FOLDERS: 'false' } },
     async play(stage) {
       const first = await stage.generate(stage.workflow);
@@ -264,12 +270,24 @@ const ROWS: Record<string, Row> = {
       expect(stage.comfy.executed.map(({ outcome }) => outcome)).toEqual(['success', 'success']);
       expect(second.url).not.toBe(first.url);
       expect(second.job_id).not.toBe(first.job_id);
-      const [[one], [two]] = [await stage.fetchAll(first), await stage.fetchAll(second)];
-      expect(one?.equals(two ?? Buffer.alloc(0))).toBe(true);
-      expect(await tellPictures([two ?? Buffer.alloc(0)])).toEqual(await tellPictures(stage.recordedFiles));
+      for (const reply of [first, second])
+        expect(await tellPictures(await stage.fetchAll(reply))).toEqual(
+          await tellPictures(stage.recordedFiles),
+        );
       expect(await stage.gateway.files()).toHaveLength(2);
+      const sent = stage.submissions.map(({ body }) => (body as { prompt: Graph }).prompt);
+      const marks = sent.map((prompt) => prompt['277']?.inputs['comfy_sync_job']);
+      expect([new Set(marks).size, marks.includes(undefined)]).toEqual([2, false]);
+      // The nodes before it have no mark, and are answered from the cache.
+      for (const prompt of sent) expect(prompt['1']).toEqual(stage.workflow['1']);
+      // Each file is looked at twice, before and after it is fetched.
       const viewed = stage.comfy.requests.filter(({ route }) => route === 'GET /view');
-      expect(viewed.map(({ query }) => query['filename'])).toEqual(['gw_00001_.png', 'gw_00001_.png']);
+      expect(viewed.map(({ query }) => query['filename'])).toEqual([
+        'gw_00001_.png',
+        'gw_00001_.png',
+        'gw_00002_.png',
+        'gw_00002_.png',
+      ]);
     },
   },
   '03-batch-two-output-nodes': {
@@ -454,7 +472,9 @@ const ROWS: Record<string, Row> = {
           output_node_id: outputNode,
         });
         expect(reply.outputs.map(({ node_id }) => node_id)).toEqual(['277']);
-        expect(reply.node_errors).toMatchObject(skipped);
+        // Where a node is named, a server that knows partial_execution_targets neither validates nor runs the other branches.
+        if (outputNode !== undefined && !stage.legacy) expect(reply.node_errors).toBeUndefined();
+        else expect(reply.node_errors).toMatchObject(skipped);
         expectNoLeak(reply);
         await expectFiles(stage, reply);
       }
@@ -481,20 +501,35 @@ const ROWS: Record<string, Row> = {
       });
       expect(refused).toEqual([404, 404, 400, 403, 400]);
       for (const status of refused) {
+        // The file is in the job's own folder: its node ran, and would do the same again.
+        const before = stage.submissions.length;
         stage.comfy.faults.failNext('GET /view', status);
-        if (status === 404) {
-          expect((await stage.generate(picture())).attempts).toBe(2);
-          continue;
-        }
         const problem = await readProblem(await stage.call(picture()));
         expect(problem).toMatchObject({ status: 422, code: 'no_output' });
         expectNoLeak(problem);
+        expect(stage.submissions.length - before).toBe(1);
       }
-      await stage.generate(picture());
+      // A preview may be named by the cache alone: that is emptied, and the job is run again.
+      stage.comfy.faults.failNext('GET /view', 404);
+      expect((await stage.generate(previewed(picture()))).attempts).toBe(2);
       await expect.poll(() => stage.comfy.history.size, { timeout: 5_000 }).toBe(0);
-      // What a job costs there: megabytes of node definitions, statistics and lists of models are never asked for.
-      expect(new Set(stage.comfy.requests.map(({ route }) => route))).toEqual(
-        new Set(['GET /ws', 'GET /queue', 'POST /prompt', 'GET /view', 'POST /history', 'POST /free']),
+      // What a job costs there: the whole of the node definitions (megabytes), statistics and lists of models are never asked for.
+      const { requests } = stage.comfy;
+      expect(new Set(requests.map(({ route }) => route))).toEqual(
+        new Set([
+          'GET /ws',
+          'GET /queue',
+          'GET /object_info/{class}',
+          'POST /prompt',
+          'GET /view',
+          'POST /history',
+          'POST /free',
+        ]),
+      );
+      // The definition of a class that a job uses is asked for once: is it a partner node, which costs money?
+      const asked = requests.filter(({ route }) => route === 'GET /object_info/{class}');
+      expect(asked.map(({ path }) => path).sort()).toEqual(
+        ['EmptyImage', 'PreviewImage', 'SaveImage'].map((name) => `/object_info/${name}`),
       );
     },
   },
@@ -603,6 +638,10 @@ const ROWS: Record<string, Row> = {
       const reply = await stage.gateway.generate({ workflow_data: stage.workflow });
       expect(reply.outputs.map(({ node_id }) => node_id)).not.toContain('277');
       expect(reply).toMatchObject({ warnings: [{ code: 'output_blocked', node_id: '277' }] });
+      // Where a node is named, the blocked branch does not run, and there is nothing to warn of.
+      const named = await stage.generate(recoloured(stage.workflow), 300);
+      expect(named.outputs.map(({ node_id }) => node_id)).toEqual(['300']);
+      expect(named).not.toHaveProperty('warnings');
       expect(await readProblem(await stage.call(recoloured(stage.workflow)))).toMatchObject({
         status: 422,
         code: 'no_output',
@@ -650,6 +689,9 @@ const ROWS: Record<string, Row> = {
     async play(stage) {
       const reply = await stage.generate(stage.workflow, 300);
       expect(reply.outputs.map(({ node_id }) => node_id)).toEqual(['300']);
+      expect(stage.submissions.map(({ body }) => body)).toMatchObject([
+        { partial_execution_targets: stage.prompts[0]?.body?.['partial_execution_targets'] },
+      ]);
       expect(await tellPictures(await stage.fetchAll(reply))).toEqual(
         await tellPictures(stage.recordedFiles),
       );
@@ -661,6 +703,14 @@ const ROWS: Record<string, Row> = {
       const problem = await readProblem(await stage.call(stage.workflow, 300));
       expect(problem).toMatchObject({ status: 502, code: 'node_execution_error' });
       expectNoLeak(problem);
+      // The branch that fails does not run where the other one is named.
+      const workflow = recoloured(stage.workflow);
+      const reply = await stage.generate(workflow, 277);
+      expect(reply.outputs.map(({ node_id }) => node_id)).toEqual(['277']);
+      expect(await color((await stage.fetchAll(reply))[0])).toBe(colorOf(workflow));
+      expect(reply).not.toHaveProperty('node_errors');
+      expect(reply).not.toHaveProperty('warnings');
+      expect(stage.comfy.executed.map(({ outcome }) => outcome)).toEqual(['error', 'success']);
       await stage.expectIdle();
     },
   },
@@ -782,17 +832,36 @@ describe('variations', () => {
   afterEach(() => stage?.close());
 
   it.each(['0.3.64', '0.3.11'] as const)(
-    '23b without folders of their own: a cached file that is gone is made again (%s)',
+    '23b without folders of their own: a saved file that is gone is made anew, the cache has no part in it (%s)',
     async (version) => {
       stage = await Stage.open(version, '01-success', { env: { COMFYUI_JOB_FOLDERS: 'false' } });
       await stage.generate(stage.workflow);
       stage.comfy.faults.deleteOutputFile({ filename: 'gw_00001_.png', subfolder: '', type: 'output' });
       const again = await stage.generate(stage.workflow);
-      expect(again.attempts).toBe(2);
+      expect(again.attempts).toBe(1);
       expect(await tellPictures(await stage.fetchAll(again))).toEqual(
         await tellPictures(stage.recordedFiles),
       );
       expect(await stage.gateway.files()).toHaveLength(2);
+      expect(stage.comfy.requests.map(({ route }) => route)).not.toContain('POST /free');
+    },
+  );
+
+  it.each(['0.3.64', '0.3.11'] as const)(
+    '23b with a preview: a cached file that is gone is made again (%s)',
+    async (version) => {
+      stage = await Stage.open(version, '01-success');
+      const workflow = previewed(stage.workflow);
+      await stage.generate(workflow);
+      const [viewed] = stage.comfy.requests.filter(({ route }) => route === 'GET /view');
+      const filename = viewed?.query['filename'] ?? expect.fail('nothing was fetched');
+      stage.comfy.faults.deleteOutputFile({ filename, subfolder: '', type: 'temp' });
+      const again = await stage.generate(workflow);
+      expect(again.attempts).toBe(2);
+      expect(await tellPictures(await stage.fetchAll(again))).toEqual(
+        await tellPictures(stage.recordedFiles),
+      );
+      expect(stage.comfy.requests.map(({ route }) => route)).toContain('POST /free');
     },
   );
 
