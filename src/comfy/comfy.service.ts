@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as immediate } from 'node:timers/promises';
 import {
   type BeforeApplicationShutdown,
   Inject,
@@ -182,6 +183,8 @@ export class ComfyService implements OnApplicationBootstrap, BeforeApplicationSh
         const taken = await this.takeIn(request);
         ({ dismiss } = taken);
         expectModest(taken.workflow);
+        // Others get their turn: to look through 5,000 nodes, and to put them in line, takes tens of milliseconds each.
+        await immediate();
         // From here on nothing else happens until the job is on record.
         job = instead?.();
         if (job === undefined) return this.accept(request, taken, alongside);

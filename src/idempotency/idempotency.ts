@@ -140,7 +140,10 @@ async function fingerprintOf(request: SubmitRequest, attachment: Attachment | un
       : { files: files.map(({ node, input, received: { hash } }) => [node, input, hash]).sort(byPlace) }),
     ...(attachment === undefined ? {} : { attachment: attachment.decisive }),
   };
+  // The request was checked in this turn; to write and to hash a large one takes as long again.
+  await immediate();
   const text = stringify(decisive) ?? '';
+  await immediate();
   const hash = createHash('sha256');
   for (let at = 0; at < text.length; at += SLICE) {
     // Others get their turn: a body may hold megabytes of pictures.

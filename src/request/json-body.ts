@@ -41,7 +41,10 @@ async function readBody(bytes: Buffer, request: Request): Promise<unknown> {
   expectText(text);
   const scan = scanBounded(text);
   await immediate();
-  return parseScanned(text, scan);
+  const value = parseScanned(text, scan);
+  // What handlers do with it begins in a turn of its own.
+  await immediate();
+  return value;
 }
 
 /** JSON that came with a request; its first mistake is told by line and column. @throws ProblemException `invalid_request` */

@@ -54,3 +54,9 @@ describe('paths of another machine', () => {
       expect(withoutPaths(piece.repeat(100_000)).length).toBeGreaterThan(0);
   });
 });
+
+it('reads the first 65,536 characters only, and shows nothing of a path that ends behind them', () => {
+  expect(redact('x '.repeat(4_000_000))).toBe(`${'x '.repeat(500)}…`);
+  const redacted = redact(`not found: /${'secret/'.repeat(20_000)}model.safetensors`);
+  expect(redacted).toBe('not found: …');
+});

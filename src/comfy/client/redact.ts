@@ -1,5 +1,8 @@
 const MAX_LENGTH = 1000;
 
+/** Characters that are looked at: a node's message can quote an input of 8 Mi characters. */
+const MAX_READ = 65_536;
+
 /** One part of a path: words with single spaces between them, without what ends a path in a text. */
 const POSIX_PART = String.raw`[^\s/\\'"\`<>|:,;()\[\]{}…]+(?: [^\s/\\'"\`<>|:,;()\[\]{}…]+){0,4}`;
 const WINDOWS_PART = String.raw`[^\s/\\'"\`<>|:,;*?…]+(?: [^\s/\\'"\`<>|:,;*?…]+){0,4}`;
@@ -31,6 +34,11 @@ export function withoutPaths(text: string): string {
  * Messages of nodes are for people, and often name where the server keeps its models.
  */
 export function redact(text: string): string {
-  const safe = withoutPaths(text);
+  const whole = withoutPaths(text.slice(0, MAX_READ));
+  // The last path may have been cut, so that a folder looks like its last part.
+  const safe =
+    text.length > MAX_READ && whole.length <= MAX_LENGTH
+      ? `${whole.slice(0, Math.max(0, whole.lastIndexOf('…/')))}…`
+      : whole;
   return safe.length > MAX_LENGTH ? `${safe.slice(0, MAX_LENGTH)}…` : safe;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Assets, ReceivedFile } from '../../assets/index.js';
 import type { Outbound } from '../../outbound/index.js';
 import type { NodeInput } from '../comfy.error.js';
@@ -97,6 +98,8 @@ export class InputIntake {
         const { id: asset } = reference;
         if (asset !== undefined) media.push({ ...placeOf(reference), kind: kindOf(classType, input), asset });
       }
+      // Others get their turn: see `ComfyService.submit`.
+      await immediate();
       const drawn = await this.seeds.draw(changed);
       return { workflow: drawn.workflow, media, seeds: drawn.seeds, dismiss };
     } catch (error) {
