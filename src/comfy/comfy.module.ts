@@ -87,7 +87,12 @@ import { inJobFolder, parseWorkflow, type Workflow } from './workflow/index.js';
           outputsVia,
           stripMetadata,
           retry: { maxAttempts, avoidMs },
-          keep: { fetchRetryMs: limits.run.lostAfterMs, storeRetryMs, totalMs: deadlines.jobMs },
+          keep: {
+            fetchRetryMs: limits.run.lostAfterMs,
+            refusedRetryMs: limits.run.refusedAfterMs,
+            storeRetryMs,
+            totalMs: deadlines.jobMs,
+          },
         });
       },
     },

@@ -135,4 +135,44 @@ describe('a ComfyUI that is killed while another one is usable', () => {
     expect(await call).toMatchObject({ attempts: 2 });
     expect(other?.executed).toHaveLength(1);
   });
+
+  /** Kills the backend that has rendered, while its file is fetched. */
+  const killWhileFetched = async () => {
+    for (const { faults } of fleet.backends) faults.hangNext('GET /view', 1_000);
+    const asked = () =>
+      fleet.backends.find(({ requests }) => requests.some(({ route }) => route === 'GET /view'));
+    await expect.poll(() => asked() !== undefined, SOON).toBe(true);
+    const victim = asked() ?? expect.fail('nobody was asked for a file');
+    await victim.kill();
+    for (const { faults } of fleet.backends) faults.clear();
+    return victim;
+  };
+  const rendered = picture();
+  const partner = {
+    ...rendered,
+    '5': { class_type: 'TestPartner', inputs: { image: ['1', 0], seconds: 0.01 } },
+    '277': { ...rendered['277'], inputs: { images: ['5', 0], filename_prefix: 'e2e' } },
+  };
+
+  it('is given up as soon where only its file is missing', async () => {
+    await start([{}, {}], patient({ lostAfterMs: 600_000, refusedAfterMs: 200 }));
+    const call = fleet.generate(picture());
+    const victim = await killWhileFetched();
+    expect(await call).toMatchObject({ attempts: 2 });
+    expect(victim.executed.length).toBeLessThan(2);
+  });
+
+  it.each([
+    ['there is no other', [{}], picture()],
+    ['the job has paid partner nodes', [{}, {}], partner],
+  ])('its file is waited for where %s', async (_, standins, workflow) => {
+    await start(standins, patient({ lostAfterMs: 600_000, refusedAfterMs: 50 }));
+    const call = fleet.generate(workflow);
+    const victim = await killWhileFetched();
+    // Several times the limit.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await victim.restart();
+    expect(await call).toMatchObject({ attempts: 1 });
+    expect(fleet.submissions).toBe(1);
+  });
 });

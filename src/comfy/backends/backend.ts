@@ -97,7 +97,7 @@ export class Backend {
     private readonly experience: Experience,
     private readonly durations: Durations,
     /** Can another backend take jobs at the moment? */
-    private readonly hasAlternative: () => boolean = () => false,
+    readonly hasAlternative: () => boolean = () => false,
     /** Shared by all backends: see `LostJobs`. */
     private readonly lostJobs = new LostJobs(),
   ) {
@@ -110,6 +110,7 @@ export class Backend {
       folder: this.inputFolder,
       classes: this.classes,
       turns: new Turns(),
+      refusedAfterMs: client.run.refusedAfterMs,
     };
     this.check = new HealthCheck({
       client: this.client,

@@ -5,11 +5,17 @@ import {
   finalize,
   first,
   from,
+  merge,
+  NEVER,
   type Observable,
   of,
+  distinctUntilChanged,
+  filter,
+  map,
   switchMap,
   throwError,
   timeout,
+  timer,
 } from 'rxjs';
 import { type ComfyClient, notFoundAgainError, type RunEvent, type RunRequest } from '../client/index.js';
 import { ComfyError } from '../comfy.error.js';
@@ -57,6 +63,8 @@ export interface RunParts {
   folder: InputFolder;
   classes: NodeClasses;
   turns: Turns;
+  /** See `RunLimits`. */
+  refusedAfterMs: number;
 }
 
 /**
@@ -101,8 +109,9 @@ function startEitherWay(parts: RunParts, { overSocket, ...request }: BackendRun)
   );
 }
 
-function start({ client, folder }: RunParts, request: BackendRun): Observable<RunEvent> {
-  if (request.adopted) return adopt(client, request);
+function start(parts: RunParts, request: BackendRun): Observable<RunEvent> {
+  if (request.adopted) return adopt(parts, request);
+  const { client, folder } = parts;
   const { inputs = [] } = request;
   if (inputs.length === 0) return client.run(request);
   const run = () => runWith(client, folder, request, inputs);
@@ -115,11 +124,19 @@ function start({ client, folder }: RunParts, request: BackendRun): Observable<Ru
   );
 }
 
-function adopt(client: ComfyClient, request: BackendRun): Observable<RunEvent> {
-  return client.connected$.pipe(
-    first(Boolean),
-    timeout({ first: ADOPT_WITHIN_MS, with: () => throwError(() => notFoundAgainError()) }),
-    switchMap(() => client.run(request)),
+/** Waits for the connection, and follows the run. Where nobody listens and another backend can take the job, it does not wait long. */
+function adopt({ client, refusedAfterMs }: RunParts, request: BackendRun): Observable<RunEvent> {
+  const dead$ = client.unreachable$.pipe(
+    map((reason) => reason?.refused === true),
+    distinctUntilChanged(),
+    switchMap((refused) => (refused ? timer(refusedAfterMs, refusedAfterMs) : NEVER)),
+    filter(() => request.hasAlternative?.() === true),
+    map(() => false),
+  );
+  return merge(client.connected$.pipe(filter(Boolean)), dead$).pipe(
+    timeout({ first: ADOPT_WITHIN_MS, with: () => of(false) }),
+    first(),
+    switchMap((connected) => (connected ? client.run(request) : throwError(() => notFoundAgainError()))),
   );
 }
 

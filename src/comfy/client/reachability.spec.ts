@@ -33,6 +33,24 @@ describe('why a server cannot be reached', () => {
     expect(found.message).not.toContain('secret');
   });
 
+  it.each([
+    [
+      new BackendError(
+        'unreachable',
+        'x',
+        undefined,
+        Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
+      ),
+      true,
+    ],
+    [error('ECONNRESET'), false],
+    [answer(502), true],
+    [answer(503), true],
+    [answer(401), false],
+  ])('%j: does nobody listen there? %s', (found, refused) => {
+    expect(explainUnreachable(found, undefined).refused).toBe(refused);
+  });
+
   it('an attempt at several addresses', () => {
     const first = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
     const failed = new BackendError('unreachable', 'x', undefined, new AggregateError([first]));

@@ -6,6 +6,8 @@ export interface Unreachable {
   short: string;
   /** The same as a sentence, and what to do, for operators. */
   message: string;
+  /** Does nobody listen there, also behind a proxy? See `BackendError.refused`. */
+  refused: boolean;
 }
 
 /** What answered to `GET /system_stats`. */
@@ -77,7 +79,9 @@ export function explainUnreachable(
   socketStatus: number | undefined,
 ): Unreachable {
   const [short, advice] = found instanceof BackendError ? ofError(found) : ofAnswer(found, socketStatus);
-  return { short, message: `${short.slice(0, 1).toUpperCase()}${short.slice(1)}. ${advice}` };
+  const refused =
+    found instanceof BackendError ? found.refused : found.status === 502 || found.status === 503;
+  return { short, message: `${short.slice(0, 1).toUpperCase()}${short.slice(1)}. ${advice}`, refused };
 }
 
 function ofError(error: BackendError): Reason {

@@ -14,7 +14,7 @@ import { OutputProof } from './output-proof.js';
 import { PictureMemory } from './picture-memory.js';
 
 const MIB = 1024 * 1024;
-const LIMITS = { fetchRetryMs: 1_000, storeRetryMs: 1_000, totalMs: 50 };
+const LIMITS = { fetchRetryMs: 1_000, refusedRetryMs: 1_000, storeRetryMs: 1_000, totalMs: 50 };
 
 const request: JobRequest = {
   workflow: { '9': { class_type: 'SaveImage', inputs: { images: ['1', 0] } } },
@@ -106,6 +106,7 @@ function keep(memory = new PictureMemory()): OutputKeeper {
     assets,
     images: waiting,
     stripMetadata: false,
+    canRunElsewhere: () => false,
     signal: new AbortController().signal,
     limits: LIMITS,
     memory,

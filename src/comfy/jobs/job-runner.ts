@@ -49,6 +49,8 @@ interface Trial {
   accepted: boolean;
   /** See `Backend.hasPartnerNodes`; asked once the prompt was taken. */
   partners?: Promise<boolean | undefined>;
+  /** Has it none, for certain? Then it can be run again at no cost. */
+  free: boolean;
 }
 
 /** Ends of a prompt before which its nodes may have made files. */
@@ -117,6 +119,7 @@ export class JobRunner {
       attempt: job.state.attempts.length + 1,
       workflow: request.workflow,
     });
+    const trial: Trial = { promptId, adopted, accepted: adopted, free: false };
     const keeper = new OutputKeeper({
       proof,
       warn: (warning) => job.apply({ type: 'warned', warning }),
@@ -127,12 +130,12 @@ export class JobRunner {
       assets: this.assets,
       images: this.images,
       stripMetadata: this.options.stripMetadata,
+      canRunElsewhere: () => trial.free && backend.hasAlternative(),
       signal: attempt.signal,
       limits: this.options.keep,
       memory: this.memory,
       kept: (output) => job.apply({ type: 'output', output }),
     });
-    const trial: Trial = { promptId, adopted, accepted: adopted };
     try {
       await this.render(job, request, backend, { keeper, proof }, attempt, trial);
       this.logger.debug(`Job ${job.id} succeeded on ${backend.name}`);
@@ -211,6 +214,7 @@ export class JobRunner {
               trial.accepted = true;
               // Now, and beside the run: a backend that dies with the job will not answer any more.
               trial.partners = backend.hasPartnerNodes(workflow);
+              void trial.partners.then((found) => (trial.free = found === false));
             }
             if (event.type === 'output') keeper.take(event.output);
             if (event.type === 'blocked') keeper.noteBlocked(event.message);

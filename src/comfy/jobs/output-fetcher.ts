@@ -11,6 +11,8 @@ import { OutputTrouble } from './output-trouble.js';
 export interface KeepLimits {
   /** Milliseconds for which a file is asked for again while its backend does not hand it out. */
   fetchRetryMs: number;
+  /** The same while nobody listens there and the job can be run elsewhere. */
+  refusedRetryMs: number;
   /** Milliseconds for which a file is written again while the storage does not take it. */
   storeRetryMs: number;
   /** Milliseconds that all files of a job may take, however slowly they come. */
@@ -30,6 +32,8 @@ export interface FetcherContext {
   proof: OutputProof;
   /** Nothing is stored with the workflow in it. */
   stripMetadata: boolean;
+  /** Could another backend run the job again now, at no cost? */
+  canRunElsewhere: () => boolean;
   signal: AbortSignal;
   limits: KeepLimits;
 }
@@ -55,6 +59,7 @@ export class OutputFetcher {
   async persist(put: () => Promise<StoredFile>): Promise<StoredFile> {
     const { signal } = this.context;
     const since = performance.now();
+    let refusedSince: number | undefined;
     let pause = MIN_PAUSE_MS;
     for (let tries = 1; ; tries += 1) {
       signal.throwIfAborted();
@@ -66,15 +71,29 @@ export class OutputFetcher {
         pause = Math.min(MAX_PAUSE_MS, pause * 2);
         if (error instanceof BackendError && tries >= MIN_TRIES && (await this.isFaultOfFile(error)))
           throw unreachable(error);
+        const now = performance.now();
+        refusedSince = error instanceof BackendError && error.refused ? (refusedSince ?? now) : undefined;
         const patience = this.patienceWith(error);
         // One that hangs uses up all patience by itself, and deserves a second try all the same.
-        if (patience === 0 || (tries > 1 && performance.now() - since + wait > patience)) {
+        if (
+          patience === 0 ||
+          (tries > 1 && now - since + wait > patience) ||
+          this.isDead(refusedSince, now + wait)
+        ) {
           throw error instanceof BackendError ? await this.fetchError(error) : error;
         }
         // Aborted while it waits: the loop's first line throws the reason.
         await delay(wait, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  /** Has nobody listened for so long that the job is better run elsewhere? */
+  private isDead(refusedSince: number | undefined, then: number): boolean {
+    const { backend, limits, canRunElsewhere } = this.context;
+    if (refusedSince === undefined || then - refusedSince <= limits.refusedRetryMs) return false;
+    // A proxy may refuse the file alone.
+    return backend.phase === 'unreachable' && canRunElsewhere();
   }
 
   /** Milliseconds for which a file is tried again after this error. */
