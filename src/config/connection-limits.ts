@@ -7,8 +7,10 @@ export interface ConnectionLimits {
   /** Bodies that brought nothing for `slowAfterMs`, of one address; the slowest above it get 408. */
   slowBodies: number;
   slowAfterMs: number;
-  /** Milliseconds in which a reader has to take something of what waits for it; then its connection is closed. */
+  /** Milliseconds in which a reader has to take `readLeastBytes` of what waits for it, or all; then its connection is closed. */
   readIdleMs: number;
+  /** Bytes. */
+  readLeastBytes: number;
   /** Milliseconds until a connection is closed whose request was answered before its body was there. */
   lingerMs: number;
   /** Milliseconds between two looks. */

@@ -120,13 +120,17 @@ function noteReceived(exchange: Exchange, now: number, leastBytes: number): numb
   return now - exchange.receivedAt;
 }
 
-/** Has the caller taken nothing of what waits for it? */
-function readerStalls(exchange: Exchange, now: number, { readIdleMs }: ConnectionLimits): boolean {
+/** Has the caller taken less than `readLeastBytes` of what waits for it within `readIdleMs`? A trickle counts as a stall. */
+function readerStalls(
+  exchange: Exchange,
+  now: number,
+  { readIdleMs, readLeastBytes }: ConnectionLimits,
+): boolean {
   const { socket } = exchange.request;
   const waits = exchange.response.headersSent && socket.writableLength > 0;
   // What was written and not accepted by the system is counted in both.
   const sent = socket.bytesWritten - socket.writableLength;
-  if (!waits || sent !== exchange.sent) {
+  if (!waits || sent - exchange.sent >= readLeastBytes) {
     exchange.sent = sent;
     exchange.sentAt = now;
   }

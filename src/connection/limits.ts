@@ -12,6 +12,7 @@ export function connectionLimits(maxBodyBytes: number): ConnectionLimits {
     slowBodies: 32,
     slowAfterMs: 3_000,
     readIdleMs: 60_000,
+    readLeastBytes: 64 * 1024,
     lingerMs: 5_000,
     lookEveryMs: 1_000,
     addressBytes: Math.max(64 * MIB, 2 * maxBodyBytes),

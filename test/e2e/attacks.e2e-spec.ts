@@ -189,6 +189,24 @@ describe('bodies and readers that stand still', () => {
       await expect.poll(openFiles, SOON).toBe(0);
     }
   });
+
+  it('and so are readers that take a trickle', async () => {
+    await start({ adjust: (settings) => hurried(settings, { readLeastBytes: 16 * 1024 * 1024 }) });
+    const name = 'image_1700000000000_0123456789ab.png';
+    await writeFile(join(gateway.folder, name), Buffer.alloc(40_000_000, 7));
+    const socket = await open();
+    let closed = false;
+    socket.once('close', () => (closed = true));
+    socket.write(`GET /output_images/${name} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    // One piece at a time, with a pause after each: never nothing, and never much.
+    socket.on('data', () => {
+      socket.pause();
+      setTimeout(() => socket.resume(), 100);
+    });
+    await expect.poll(() => closed, SOON).toBe(true);
+    expect(socket.bytesRead).toBeLessThan(40_000_000);
+    await innocent();
+  });
 });
 
 describe('bodies that are small to send and large to read', () => {
