@@ -10,9 +10,10 @@ import { ComfyService } from '../comfy/index.js';
 import { Storage } from '../storage/index.js';
 import { HealthDto } from './health.dto.js';
 import { HealthFilter } from './health.filter.js';
+import { canOpenFiles } from './open-files.js';
 
 const BACKENDS = { usable: 1, connected: 1, total: 1, waiting: 0 };
-const STORAGE = { storage: { status: 'up', kind: 'local' } };
+const STORAGE = { storage: { status: 'up', kind: 'local' }, files: { status: 'up' } };
 const READY = { backends: { status: 'up', ...BACKENDS }, ...STORAGE };
 const REASONS = [{ backend: 1, reason: 'connection refused' }];
 const DOWN = { backends: { status: 'down', ...BACKENDS, usable: 0, connected: 0, reasons: REASONS } };
@@ -57,7 +58,7 @@ export class HealthController {
     operationId: 'getReadiness',
     summary: 'Can workflows be run now?',
     description:
-      'Send traffic here only while this answers 200: a backend is usable, files can be stored, and the server is not stopping.',
+      'Send traffic here only while this answers 200: a backend is usable, files can be opened and stored, and the server is not stopping.',
   })
   @ApiResponse({
     status: 200,
@@ -71,7 +72,7 @@ export class HealthController {
   })
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.backends(), () => this.storageState()]);
+    return this.health.check([() => this.backends(), () => this.storageState(), () => this.openFiles()]);
   }
 
   private backends() {
@@ -90,6 +91,11 @@ export class HealthController {
     };
     const check = this.indicator.check('backends');
     return usable > 0 ? check.up(details) : check.down(details);
+  }
+
+  private async openFiles() {
+    const check = this.indicator.check('files');
+    return (await canOpenFiles()) ? check.up() : check.down({ detail: 'Too many files are open.' });
   }
 
   private async storageState() {

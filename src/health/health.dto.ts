@@ -49,6 +49,14 @@ export class StorageHealthDto extends PartDto {
   detail?: string;
 }
 
+/** Whether files can be opened. */
+@ApiSchema({ name: 'FilesHealth', description: 'Whether files can be opened.' })
+export class FilesHealthDto extends PartDto {
+  /** What is wrong. */
+  @ApiPropertyOptional({ example: 'Too many files are open.' })
+  detail?: string;
+}
+
 /** Parts by name. */
 @ApiSchema({ name: 'HealthParts', description: 'Parts by name; the check of the process has none.' })
 export class HealthPartsDto {
@@ -56,6 +64,8 @@ export class HealthPartsDto {
   backends?: BackendsHealthDto;
   @ApiPropertyOptional({ type: () => StorageHealthDto })
   storage?: StorageHealthDto;
+  @ApiPropertyOptional({ type: () => FilesHealthDto })
+  files?: FilesHealthDto;
 }
 
 /** How the service is, in the shape that `@nestjs/terminus` gives it. */

@@ -1,0 +1,12 @@
+import { open } from 'node:fs/promises';
+import { devNull } from 'node:os';
+
+/** Files that a job has open at once, with some to spare. */
+const FILES = 16;
+
+/** Can as many files be opened as a job needs? Not where the process, or the machine, has too many open (EMFILE, ENFILE). */
+export async function canOpenFiles(path: string = devNull): Promise<boolean> {
+  const opened = await Promise.allSettled(Array.from({ length: FILES }, () => open(path)));
+  await Promise.all(opened.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)));
+  return opened.every(({ status }) => status === 'fulfilled');
+}
