@@ -7,6 +7,7 @@ const FILES = 16;
 /** Can as many files be opened as a job needs? Not where the process, or the machine, has too many open (EMFILE, ENFILE). */
 export async function canOpenFiles(path: string = devNull): Promise<boolean> {
   const opened = await Promise.allSettled(Array.from({ length: FILES }, () => open(path)));
-  await Promise.all(opened.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)));
-  return opened.every(({ status }) => status === 'fulfilled');
+  const handles = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  await Promise.all(handles.map((handle) => handle.close()));
+  return handles.length === FILES;
 }
