@@ -176,3 +176,44 @@ describe('a ComfyUI that is killed while another one is usable', () => {
     expect(fleet.submissions).toBe(1);
   });
 });
+
+describe('a ComfyUI after 0.8.0', () => {
+  const newer = { version: '0.8.0', newer: true } as const;
+
+  it('cancels a running job by its own route, and no interrupt is sent', async () => {
+    await start([newer]);
+    const leaving = new AbortController();
+    const call = fetch(`${fleet.gateway.url}/api/generate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ workflow_data: slow({ steps: 500 }), output_node_id: 277 }),
+      signal: leaving.signal,
+    }).catch(() => undefined);
+    const [backend] = await fleet.busy();
+    leaving.abort();
+    await call;
+    await expect.poll(() => backend.executed.at(-1)?.outcome, SOON).toBe('interrupted');
+    const routes = backend.requests.map(({ route }) => route);
+    expect(routes).toContain('POST /jobs/{id}/cancel');
+    expect(routes).not.toContain('POST /interrupt');
+    await fleet.expectRecovered();
+  });
+
+  it('takes our prompt ids, and its files count whatever it says of them besides', async () => {
+    await start([newer]);
+    const color = 0x0a_0b_0c;
+    const reply = await fleet.generate(picture({ color }));
+    expect([reply.attempts, reply.outputs.length]).toEqual([1, 1]);
+    expect(await fleet.colorOf(reply)).toBe(color);
+  });
+
+  it('lacks a class: 422 with the node that has it', async () => {
+    await start([newer]);
+    const workflow = { ...picture(), '5': { class_type: 'NoSuchNode', inputs: { images: ['277', 0] } } };
+    const problem = await fleet.problem(workflow);
+    expect(problem).toMatchObject({ status: 422, code: 'invalid_workflow' });
+    expect(problem.node_errors).toMatchObject({
+      '5': { class_type: 'NoSuchNode', errors: [{ type: 'missing_node_type' }] },
+    });
+  });
+});
